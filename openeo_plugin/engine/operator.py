@@ -1,0 +1,91 @@
+"""The seam of the engine: an operator answers three questions, in three passes.
+
+describe  sources -> result   what cube comes out: `Operator.description`, set when the operator is built
+request   result -> sources   to give this window, what is needed of each input
+compute   sources -> result   here are the inputs in memory: the output for this window
+
+A result never depends on how the extent was cut into windows.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.grid import Window
+from openeo_plugin.cube.pixels import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of an operator.
+
+    Args:
+        window: the pixels.
+        bands: indices into the bands of the operator's description; never empty.
+        labels: per labelled dimension (bands left out) the indices wanted; never empty.
+        exact: whether null and NaN must be told apart. If not, a real-valued result may hold NaN for both.
+    """
+
+    window: Window
+    bands: tuple[int, ...]
+    labels: tuple[tuple[int, ...], ...]
+    exact: bool = False
+
+
+class Canceled(Exception):
+    """The run was asked to stop."""
+
+
+@dataclass
+class RunContext:
+    """What a run shares with its operators: the wish to stop, and counters.
+
+    Safe to use from many threads.
+    """
+
+    cancel: threading.Event = field(default_factory=threading.Event)
+    bytes_read: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> None:
+        """Raises: Canceled, if the run was asked to stop."""
+        if self.cancel.is_set():
+            raise Canceled
+
+    def count_read(self, size_bytes: int) -> None:
+        """Add to the bytes decoded from sources."""
+        with self._lock:
+            self.bytes_read += size_bytes
+
+
+@runtime_checkable
+class Operator(Protocol):
+    """One step of a plan. Stateless but for caches; used from many threads."""
+
+    node: str
+    inputs: tuple[Operator, ...]
+    description: CubeDescription
+
+    def request(self, request: Request) -> tuple[Request | None, ...]:
+        """For each input what is needed of it; None if nothing is."""
+        ...
+
+    def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
+        """The block asked for. Inputs must not be written to.
+
+        Bands come in the order of `request.bands`, leading axes in the order of `request.labels`.
+        """
+        ...
+
+
+def everything(description: CubeDescription, window: Window, *, exact: bool = False) -> Request:
+    """Ask for all bands and labels of a window."""
+    return Request(
+        window,
+        tuple(range(len(description.bands))),
+        tuple(tuple(range(len(d.labels))) for d in description.labelled),
+        exact,
+    )
