@@ -1,0 +1,78 @@
+"""The seam of the file formats: a format describes itself, and gives a writer for a cube.
+
+A writer is built from the description of a cube, so that everything that can't be stored is refused before a pixel
+is read. Windows of pixels then arrive from many threads in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from openeo_plugin.cube.bands import Band
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.grid import Window
+from openeo_plugin.cube.pixels import Block
+from openeo_plugin.formats.asset import Asset
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Takes the windows of one cube and makes files of them.
+
+    Attributes:
+        align: (rows, columns): windows start at multiples of it and end at multiples of it or at the cube's edge.
+        bands: the bands as they will be stored: dtype and nodata are decided before the first pixel.
+    """
+
+    align: tuple[int, int]
+    bands: tuple[Band, ...]
+
+    def write(self, window: Window, block: Block) -> None:
+        """Take one window with all bands and labels; each window exactly once. Safe to call from many threads.
+
+        Raises: StorageFailure; ValueError for a window that is not aligned or lies outside.
+        """
+        ...
+
+    def finish(self) -> list[Asset]:
+        """Complete the files; only now they appear under their names.
+
+        Raises: StorageFailure; ValueError if windows are missing. Nothing is left behind then.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Give up and leave nothing behind. May be called at any time, also twice; does nothing after `finish`."""
+        ...
+
+
+@runtime_checkable
+class Format(Protocol):
+    """A file format for results.
+
+    Attributes:
+        name: the GDAL code where there is one; what clients write in `save_result`.
+        gis_data_types: of `raster`, `vector`, `table`, `other`.
+        parameters: per option a JSON Schema with `description` and `default`; both `/file_formats` and the
+            validation of options come from it.
+        extension: of the files, with the dot.
+    """
+
+    name: str
+    title: str
+    description: str
+    gis_data_types: tuple[str, ...]
+    media_type: str
+    extension: str
+    parameters: Mapping[str, Mapping[str, Any]]
+
+    def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> Writer:
+        """A writer for a cube. Creates nothing visible in `folder`.
+
+        Args:
+            name: stem of the file names, where the options give none.
+        Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid (for `options`).
+        """
+        ...

@@ -1,0 +1,28 @@
+"""The list of all file formats that results can be stored in."""
+
+from __future__ import annotations
+
+from openeo_plugin.errors import OpenEOError, suggest
+from openeo_plugin.formats.format import Format
+
+FORMATS: dict[str, Format] = {f.name: f for f in ()}  # type: ignore[var-annotated]
+
+# Names that clients are known to send for a format of the list.
+_ALIASES = {"geotiff": "GTiff"}
+
+
+def format_named(name: str) -> Format:
+    """The format of a name, in any case.
+
+    Raises: ProcessParameterInvalid.
+    """
+    wanted = _ALIASES.get(name.lower(), name).lower()
+    for known, found in FORMATS.items():
+        if known.lower() == wanted:
+            return found
+    raise OpenEOError(
+        "ProcessParameterInvalid",
+        process="save_result",
+        parameter="format",
+        reason=f"there is no format '{name}'.{suggest(name, list(FORMATS))} Formats: {', '.join(FORMATS)}.",
+    )
