@@ -1,0 +1,165 @@
+"""Every option of the back-end, with its unit and default. Read at the door (`app`, `cli`) and passed down as values.
+
+Weakest first: the defaults here, `config/default.yml`, a file of one's own, `OPENEO_*` variables, overrides.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from config.machine import available_cores, quarter_of_memory_bytes
+from config.secret_key import read_or_create_key
+
+DEFAULT_FILE = Path(__file__).with_name("default.yml")
+
+MICROSERVICES: dict[str, bool] = {
+    "capabilities": True,
+    "data_discovery": True,
+    "process_discovery": True,
+    "udf_runtimes": False,
+    "jobs": True,
+    "results": True,
+    "services": True,
+    "user_data": True,
+    "authentication": True,
+}
+
+
+class Settings(BaseSettings):
+    """The options of one instance. Immutable; use `load_settings` to read them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OPENEO_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    title: str = "pygeoapi-openeo"
+    description: str = "An openEO back-end that publishes its results as OGC services."
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str | None = None
+    data_dir: Path = Path("data")
+    database_url: str | None = Field(default=None, repr=False)
+    threads: int = Field(default_factory=available_cores, ge=1)
+    memory_budget_bytes: int | None = Field(default=None, ge=2**24)
+    embedded_worker: bool = True
+    worker_processes: int = Field(default=1, ge=1)
+    demo: bool = False
+    secret_key: SecretStr | None = None
+    token_lifetime_s: float = Field(default=86_400, gt=0)
+    signed_link_lifetime_s: float = Field(default=604_800, gt=0)
+    lease_s: float = Field(default=30, gt=0)
+    heartbeat_s: float = Field(default=5, gt=0)
+    job_poll_s: float = Field(default=0.15, gt=0)
+    job_attempts_max: int = Field(default=3, ge=1)
+    running_jobs_per_user: int | None = Field(default=None, ge=1)
+    request_max_bytes: int = Field(default=10 * 2**20, gt=0)
+    graph_max_nodes: int = Field(default=5_000, gt=0)
+    graph_max_depth: int = Field(default=64, gt=0)
+    sync_max_bytes: int = Field(default=8 * 2**30, gt=0)
+    sync_timeout_s: float = Field(default=300, gt=0)
+    tile_max_zoom: int = Field(default=20, ge=0, le=30)
+    microservices: dict[str, bool] = Field(default_factory=lambda: dict(MICROSERVICES))
+    log_level: Literal["error", "warning", "info", "debug"] = "info"
+
+    @field_validator("threads", mode="before")
+    @classmethod
+    def _all_cores(cls, value: object) -> object:
+        return available_cores() if value is None else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("microservices")
+    @classmethod
+    def _known_microservices(cls, value: dict[str, bool]) -> dict[str, bool]:
+        unknown = sorted(set(value) - set(MICROSERVICES))
+        if unknown:
+            raise ValueError(f"unknown microservices {unknown}; known: {sorted(MICROSERVICES)}")
+        return {**MICROSERVICES, **value}
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("a secret key needs at least 32 characters")
+        return value
+
+    @property
+    def public_base(self) -> str:
+        """The address under which clients reach the instance; no trailing slash."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "localhost" if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def database(self) -> str:
+        """The URL of the database; SQLite under `data_dir` unless one is set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'openeo.sqlite'}"
+
+    @property
+    def results_dir(self) -> Path:
+        """Where the files of batch jobs lie, one folder per job."""
+        return self.data_dir / "results"
+
+    @property
+    def memory_budget(self) -> int:
+        """Bytes that all live windows of a run may take together."""
+        return self.memory_budget_bytes or quarter_of_memory_bytes()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the instance."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    def signing_key(self) -> bytes:
+        """The key for signed links: `secret_key`, else that of `data_dir/secret.key`, written on first use."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        return read_or_create_key(self.data_dir / "secret.key")
+
+
+def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
+    """The options of this instance.
+
+    Args:
+        file: a YAML file whose options replace the defaults.
+        overrides: options that replace all others, such as those of the command line; None counts as not given.
+    Raises: pydantic.ValidationError, if an option is unknown or has a bad value; OSError, if `file` can't be read.
+    """
+    values: dict[str, Any] = {}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    for layer in (_options_in(DEFAULT_FILE), _options_in(file), EnvSettingsSource(Settings)(), given):
+        values = _merged(values, layer)
+    return Settings(**values)
+
+
+def _options_in(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} must hold a mapping of options")
+    return content
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {name: {**below[name], **above[name]} for name in above if _is_mapping(below, above, name)}
+    return {**below, **above, **both}
+
+
+def _is_mapping(below: dict[str, Any], above: dict[str, Any], name: str) -> bool:
+    return isinstance(below.get(name), dict) and isinstance(above[name], dict)
