@@ -1,0 +1,207 @@
+"""Evaluate a process graph: every node calls the function of its process.
+
+The same evaluation serves the whole graph (cubes are operators, so calling a process builds the plan) and callbacks
+(parameters are pixels, so calling a process computes).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from openeo_plugin.cube.pixels import Lanes, Pixels
+from openeo_plugin.engine.operator import Operator
+from openeo_plugin.errors import OpenEOError, suggest
+from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
+from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph
+from openeo_plugin.graph.validate import mismatch
+from openeo_plugin.processes.environment import Environment
+
+
+class Callback:
+    """A process graph given as an argument: call it with the parameters that the process promises.
+
+    Parameters of the graphs around it are seen as well, nearest first.
+    """
+
+    def __init__(
+        self,
+        graph: ProcessGraph,
+        lookup: ProcessLookup,
+        environment: Environment,
+        outer: Mapping[str, Any],
+        path: str = "",
+    ) -> None:
+        self.graph = graph
+        self.path = path
+        self._lookup = lookup
+        self._environment = environment
+        self._outer = outer
+
+    def __call__(self, **parameters: Any) -> Any:
+        """The value of the result node."""
+        scope = {**self._outer, **parameters}
+        return evaluate(self.graph, self._lookup, self._environment, scope, self.path)
+
+
+def evaluate(
+    graph: ProcessGraph,
+    lookup: ProcessLookup,
+    environment: Environment,
+    parameters: Mapping[str, Any],
+    path: str = "",
+) -> Any:
+    """The value of the graph's result node; every node is evaluated once.
+
+    Raises: OpenEOError with the id of the node at fault.
+    """
+    values: dict[str, Any] = {}
+    for node in graph.nodes.values():
+        values[node.id] = call(node, lookup, environment, values, parameters, f"{path}/{node.id}" if path else node.id)
+    return values[graph.result]
+
+
+def call(
+    node: Node,
+    lookup: ProcessLookup,
+    environment: Environment,
+    values: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    path: str,
+) -> Any:
+    """The value of one node, given the values of those before it."""
+    definition = lookup.find(node.process_id, node.namespace)
+    if definition is None:
+        raise OpenEOError(
+            "ProcessUnsupported",
+            node=path,
+            process=node.process_id,
+            namespace=node.namespace or "backend",
+            suggestion=suggest(node.process_id, lookup.known()),
+        )
+
+    def resolve(value: Any) -> Any:
+        if isinstance(value, FromNode):
+            return values[value.node]
+        if isinstance(value, FromParameter):
+            return _parameter(parameters, value.name)
+        if isinstance(value, ProcessGraph):
+            return Callback(value, lookup, environment, parameters, path)
+        if isinstance(value, list):
+            return [resolve(v) for v in value]
+        if isinstance(value, dict):
+            return {k: resolve(v) for k, v in value.items()}
+        return value
+
+    try:
+        arguments = {name: resolve(value) for name, value in node.arguments.items()}
+        return invoke(definition, arguments, lookup, environment, path)
+    except OpenEOError as error:
+        if error.node is None:
+            raise error.at(path) from None
+        raise
+
+
+def _parameter(parameters: Mapping[str, Any], name: str) -> Any:
+    if name not in parameters:
+        known = ", ".join(sorted(parameters)) or "none"
+        raise OpenEOError("ProcessGraphInvalid", reason=f"the parameter '{name}' is not defined. Defined: {known}")
+    return parameters[name]
+
+
+def invoke(
+    definition: ProcessDefinition,
+    arguments: dict[str, Any],
+    lookup: ProcessLookup,
+    environment: Environment,
+    path: str,
+) -> Any:
+    """Call a process with resolved arguments.
+
+    Raises: ProcessParameterUnsupported, ProcessParameterRequired, ProcessParameterInvalid, and what the process raises.
+    """
+    names = [p.name for p in definition.parameters]
+    for name in arguments:
+        if name not in names:
+            raise OpenEOError(
+                "ProcessParameterUnsupported", process=definition.id, parameter=name, suggestion=suggest(name, names)
+            )
+    given: dict[str, Any] = {}
+    for parameter in definition.parameters:
+        value = arguments.get(parameter.name, _MISSING)
+        if value is _MISSING or (value is None and parameter.optional):
+            if not parameter.optional:
+                raise OpenEOError("ProcessParameterRequired", process=definition.id, parameter=parameter.name)
+            given[parameter.name] = copy.copy(parameter.default)
+            continue
+        check(definition, parameter, value)
+        given[parameter.name] = value
+    if definition.function is None:
+        return _user_defined(definition, given, lookup, environment, path)
+    keywords = {_python_name(definition, name): value for name, value in given.items()}
+    if definition.needs_environment:
+        keywords["environment"] = environment
+    return definition.function(**keywords)
+
+
+_MISSING = object()
+
+
+def _python_name(definition: ProcessDefinition, name: str) -> str:
+    reserved = {"from": "from_", "in": "in_", "is": "is_", "lambda": "lambda_", "return": "return_", "if": "if_"}
+    return reserved.get(name, name)
+
+
+def _user_defined(
+    definition: ProcessDefinition,
+    given: dict[str, Any],
+    lookup: ProcessLookup,
+    environment: Environment,
+    path: str,
+) -> Any:
+    from openeo_plugin.graph.parse import parse
+
+    return evaluate(parse(definition.process_graph), lookup, environment, given, path)
+
+
+_COMPUTED = (Pixels, Lanes, Callback)
+
+
+def _plain_json(value: Any) -> bool:
+    if isinstance(value, list):
+        return type(value) is list and all(_plain_json(v) for v in value)
+    if isinstance(value, dict):
+        return all(_plain_json(v) for v in value.values())
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def check(definition: ProcessDefinition, parameter: Parameter, value: Any) -> None:
+    """Refuse a value that the parameter does not take.
+
+    Raises: ProcessParameterInvalid.
+    """
+    reason: str | None = None
+    schemas = parameter.schemas()
+    if isinstance(value, Operator):
+        if not any(not s or s.get("subtype") in ("datacube", "raster-cube") for s in schemas):
+            reason = f"expected {_kinds(schemas)}, got a data cube."
+    elif isinstance(value, Callback):
+        if not any(not s or s.get("subtype") == "process-graph" for s in schemas):
+            reason = f"expected {_kinds(schemas)}, got a process graph."
+    elif _plain_json(value):
+        if all(s.get("subtype") in ("datacube", "process-graph") for s in schemas):
+            reason = f"expected {_kinds(schemas)}, got {json.dumps(value)[:80]}."
+        else:
+            reason = mismatch(value, parameter.schema)
+    if reason:
+        raise OpenEOError("ProcessParameterInvalid", process=definition.id, parameter=parameter.name, reason=reason)
+
+
+def _kinds(schemas: list[dict[str, Any]]) -> str:
+    kinds = []
+    for schema in schemas:
+        kind = schema.get("subtype") or schema.get("type") or "any value"
+        kinds.append(kind if isinstance(kind, str) else " or ".join(kind))
+    return " or ".join(kinds)
