@@ -1,0 +1,143 @@
+"""What a GeoTIFF says of itself: opened once, at import, and by no other driver than GDAL's GTiff."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import rasterio
+from rasterio.crs import CRS
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+# A larger block is not decoded at import: a header may promise anything.
+MAX_CHECKED_BLOCK_BYTES = 2**26
+
+# Side-car files (.aux.xml, .ovr, .msk) are not looked for: what counts is in the file.
+GDAL_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+
+
+class UnreadableFileError(Exception):
+    """A file that can't be used. The text says why, in words for the user."""
+
+
+@dataclass(frozen=True)
+class FileBand:
+    """One band of a file: dtype name; nodata, scale, offset, unit and description where the file has them."""
+
+    dtype: str
+    nodata: float | None
+    scale: float | None
+    offset: float | None
+    unit: str | None
+    description: str | None
+
+
+@dataclass(frozen=True)
+class GeoTiff:
+    """A file's header.
+
+    Args:
+        shape: (rows, columns).
+        crs: "EPSG:32633", or WKT2 where there is no code; None if the file does not say.
+        transform: a, b, c, d, e, f, pixel to world; None if the file does not say.
+        block: (rows, columns).
+        overviews: decimation factors, ascending, that all bands have.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    crs: str | None
+    transform: tuple[float, ...] | None
+    block: tuple[int, int]
+    overviews: tuple[int, ...]
+    bands: tuple[FileBand, ...]
+
+
+@contextmanager
+def open_geotiff(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a local file with the GTiff driver, whatever its name says.
+
+    Raises: UnreadableFileError.
+    """
+    try:
+        with warnings.catch_warnings(), rasterio.Env(**GDAL_OPTIONS):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver="GTiff") as dataset:
+                yield dataset
+    except RasterioError as error:
+        raise UnreadableFileError("it is damaged, or is no GeoTIFF") from error
+
+
+def read_header(path: Path) -> GeoTiff:
+    """Open a file, check that its last block can be decoded, and tell what it is.
+
+    Raises: UnreadableFileError.
+    """
+    with open_geotiff(path) as dataset:
+        if any(dtype.startswith("complex") for dtype in dataset.dtypes):
+            raise UnreadableFileError("its values are complex numbers")
+        _decode_last_block(dataset)
+        return GeoTiff(
+            path=path,
+            shape=dataset.shape,
+            crs=crs_text(dataset.crs.to_wkt(version="WKT2_2019")) if dataset.crs else None,
+            transform=_transform(dataset),
+            block=dataset.block_shapes[0],
+            overviews=_overviews(dataset),
+            bands=tuple(_band(dataset, index) for index in dataset.indexes),
+        )
+
+
+def _decode_last_block(dataset: rasterio.DatasetReader) -> None:
+    """A file cut short still opens; its last block does not decode."""
+    rows, columns = dataset.block_shapes[-1]
+    if rows * columns * 8 > MAX_CHECKED_BLOCK_BYTES:
+        return
+    row, column = (dataset.height - 1) // rows * rows, (dataset.width - 1) // columns * columns
+    window = Window(column, row, min(columns, dataset.width - column), min(rows, dataset.height - row))
+    dataset.read(dataset.count, window=window)
+
+
+def _transform(dataset: rasterio.DatasetReader) -> tuple[float, ...] | None:
+    transform = dataset.transform
+    numbers = tuple(transform)[:6]
+    if transform.is_identity or transform.is_degenerate or not all(map(math.isfinite, numbers)):
+        return None
+    return numbers
+
+
+def _overviews(dataset: rasterio.DatasetReader) -> tuple[int, ...]:
+    common = set(dataset.overviews(1)).intersection(*(dataset.overviews(index) for index in dataset.indexes[1:]))
+    return tuple(sorted(common))
+
+
+def _band(dataset: rasterio.DatasetReader, index: int) -> FileBand:
+    at = index - 1
+    scaled = dataset.scales[at] != 1 or dataset.offsets[at] != 0
+    return FileBand(
+        dtype=dataset.dtypes[at],
+        nodata=dataset.nodatavals[at],
+        scale=dataset.scales[at] if scaled else None,
+        offset=dataset.offsets[at] if scaled else None,
+        unit=dataset.units[at] or None,
+        description=dataset.descriptions[at] or None,
+    )
+
+
+@lru_cache(maxsize=1024)
+def crs_text(definition: str) -> str:
+    """A CRS as "EPSG:32633" where it is exactly that, else as WKT2.
+
+    Args:
+        definition: code, WKT or PROJJSON.
+    Raises: rasterio.errors.CRSError.
+    """
+    crs = CRS.from_user_input(definition)
+    authority = crs.to_authority(confidence_threshold=100)
+    return ":".join(authority) if authority else str(crs.to_wkt(version="WKT2_2019"))
