@@ -24,10 +24,12 @@ class Writer(Protocol):
     Attributes:
         align: (rows, columns): windows start at multiples of it and end at multiples of it or at the cube's edge.
         bands: the bands as they will be stored: dtype and nodata are decided before the first pixel.
+        names: of the files that `finish` will create; a file of that name in the folder is replaced.
     """
 
     align: tuple[int, int]
     bands: tuple[Band, ...]
+    names: tuple[str, ...]
 
     def write(self, window: Window, block: Block) -> None:
         """Take one window with all bands and labels; each window exactly once. Safe to call from many threads.
@@ -50,29 +52,50 @@ class Writer(Protocol):
 
 @runtime_checkable
 class Format(Protocol):
-    """A file format for results.
+    """A file format for results."""
 
-    Attributes:
-        name: the GDAL code where there is one; what clients write in `save_result`.
-        gis_data_types: of `raster`, `vector`, `table`, `other`.
-        parameters: per option a JSON Schema with `description` and `default`; both `/file_formats` and the
-            validation of options come from it.
-        extension: of the files, with the dot.
-    """
+    @property
+    def name(self) -> str:
+        """The GDAL code where there is one; what clients write in `save_result`."""
+        ...
 
-    name: str
-    title: str
-    description: str
-    gis_data_types: tuple[str, ...]
-    media_type: str
-    extension: str
-    parameters: Mapping[str, Mapping[str, Any]]
+    @property
+    def title(self) -> str:
+        """A name for people."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """How the files relate to the dimensions of a cube."""
+        ...
+
+    @property
+    def gis_data_types(self) -> tuple[str, ...]:
+        """Of `raster`, `vector`, `table`, `other`."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Of the files."""
+        ...
+
+    @property
+    def extension(self) -> str:
+        """Of the files, with the dot."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+        """Per option a JSON Schema with `description` and, where there is one, `default`.
+
+        Both `/file_formats` and the validation of options come from it.
+        """
+        ...
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> Writer:
-        """A writer for a cube. Creates nothing visible in `folder`.
+        """A writer for a cube. Creates nothing visible in `folder`, which must exist.
 
-        Args:
-            name: stem of the file names, where the options give none.
+        `name` is the stem of the file names where the options give none.
         Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid (for `options`).
         """
         ...

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.formats.format import Format
+from openeo_plugin.formats.gtiff import COG, GTIFF
 
-FORMATS: dict[str, Format] = {f.name: f for f in ()}  # type: ignore[var-annotated]
+_ALL: tuple[Format, ...] = (GTIFF, COG)
+
+FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 
 # Names that clients are known to send for a format of the list.
 _ALIASES = {"geotiff": "GTiff"}
