@@ -40,42 +40,42 @@ def _optional(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 _CORNERS = {name: {"type": "number"} for name in ("west", "south", "east", "north")}
 
+_PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "x",
+        "description": "Column of the requested tile; null where the request names no tile.",
+        "schema": _optional({"type": "integer", "minimum": 0}),
+    },
+    {
+        "name": "y",
+        "description": "Row of the requested tile, counted from the north; null where the request names no tile.",
+        "schema": _optional({"type": "integer", "minimum": 0}),
+    },
+    {
+        "name": "z",
+        "description": "Zoom level of the requested tile; null where the request names no tile.",
+        "schema": _optional({"type": "integer", "minimum": 0}),
+    },
+    {
+        "name": "spatial_extent",
+        "description": "The requested map as a bounding box in degrees (EPSG:4326); null stands for everything.",
+        "schema": _optional(
+            {
+                "type": "object",
+                "subtype": "bounding-box",
+                "required": list(_CORNERS),
+                "properties": _CORNERS,
+            }
+        ),
+    },
+    {
+        "name": "time",
+        "description": "The requested date; null where the request names none.",
+        "schema": _optional({"type": "string"}),
+    },
+)
 PROCESS_PARAMETERS: dict[str, dict[str, Any]] = {
-    parameter["name"]: {**parameter, "optional": True, "default": None}
-    for parameter in (
-        {
-            "name": "x",
-            "description": "Column of the requested tile; null where the request names no tile.",
-            "schema": _optional({"type": "integer", "minimum": 0}),
-        },
-        {
-            "name": "y",
-            "description": "Row of the requested tile, counted from the north; null where the request names no tile.",
-            "schema": _optional({"type": "integer", "minimum": 0}),
-        },
-        {
-            "name": "z",
-            "description": "Zoom level of the requested tile; null where the request names no tile.",
-            "schema": _optional({"type": "integer", "minimum": 0}),
-        },
-        {
-            "name": "spatial_extent",
-            "description": "The requested map as a bounding box in degrees (EPSG:4326); null stands for everything.",
-            "schema": _optional(
-                {
-                    "type": "object",
-                    "subtype": "bounding-box",
-                    "required": list(_CORNERS),
-                    "properties": _CORNERS,
-                }
-            ),
-        },
-        {
-            "name": "time",
-            "description": "The requested date; null where the request names none.",
-            "schema": _optional({"type": "string"}),
-        },
-    )
+    parameter["name"]: {**parameter, "optional": True, "default": None} for parameter in _PARAMETERS
 }
 
 _TILE = ("x", "y", "z", "spatial_extent", "time")

@@ -1,0 +1,201 @@
+"""An opened service: its plan, its style and what the faces tell of it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.warp import transform, transform_bounds
+
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.errors import OpenEOError
+from services import render
+from services.dates import Dates, dates_of, selection
+from services.gate import Gate
+from services.style import Style, bind
+
+Bounds = tuple[float, float, float, float]
+Planner = Callable[[Mapping[str, Any]], render.Readable]
+
+GEOGRAPHIC = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """One picture asked of a service.
+
+    Args:
+        geobox: the pixels wanted.
+        time: the date as the client wrote it; None for the service's default.
+        tile: (z, x, y), rows counted from the north, if a tile is asked for.
+    """
+
+    geobox: GeoBox
+    time: str | None = None
+    tile: tuple[int, int, int] | None = None
+
+    @property
+    def crs(self) -> str:
+        """CRS as a text that PROJ knows."""
+        return str(self.geobox.crs)
+
+
+class ServedService:
+    """One enabled service. Safe to use from many threads.
+
+    Args:
+        service_id: of the stored service.
+        texts: title, abstract and attribution, as their author wrote them.
+        planner: gives the plan for arguments of the process parameters (null for what a request does not say).
+        uses: the process parameters the process graph refers to.
+        configuration: of the service.
+        gate: what it may take of the server.
+
+    Raises: ServiceConfigInvalid, ProcessGraphInvalid, and whatever planning raises.
+    """
+
+    def __init__(
+        self,
+        service_id: str,
+        *,
+        texts: Mapping[str, str],
+        planner: Planner,
+        uses: frozenset[str],
+        configuration: Mapping[str, Any],
+        gate: Gate,
+    ) -> None:
+        self.id = service_id
+        self.title = texts["title"]
+        self.abstract = texts["abstract"]
+        self.attribution = texts["attribution"]
+        self.gate = gate
+        self._uses = uses
+        self._planner = lru_cache(maxsize=32)(lambda arguments: planner(_thawed(arguments)))
+        self._plan = planner(dict.fromkeys(uses))
+        self.description = map_description(self._plan)
+        self.dates: Dates = dates_of(self.description, configuration.get("time"))
+        self._style = bind(configuration, self.description)
+        self._bounds: dict[str, Bounds] = {}
+        self._style_lock = threading.Lock()
+
+    @property
+    def tile_size(self) -> int:
+        """Width and height of a tile in pixels."""
+        return self._style.tile_size
+
+    @property
+    def style(self) -> Style:
+        """The style with its ranges; the first use may read a coarse preview of the cube."""
+        with self._style_lock:
+            if self._style.needs_ranges:
+                count = len(self.dates.labels) or 1
+                tried = dict.fromkeys((self.dates.default, count // 2, 0))
+                choices = [selection(self.description, self.dates, index) for index in tried]
+                self._style = render.with_ranges(self._plan, self._style, choices)
+            return self._style
+
+    def picture(self, request: MapRequest, image_format: str = "png") -> bytes:
+        """The picture a request asks for; transparent outside the data.
+
+        Raises: RequestInvalid for an unknown date.
+        """
+        index = self.dates.index(request.time)
+        if not self.covers(request.geobox):
+            return self._nothing(request.geobox, image_format)
+        labels = selection(self.description, self.dates, index)
+        return render.render(self.plan_for(request), request.geobox, self.style, labels, image_format)
+
+    def values(self, request: MapRequest) -> np.ndarray[Any, Any]:
+        """Values of all bands, (band, y, x) as floating-point numbers, null as NaN."""
+        labels = selection(self.description, self.dates, self.dates.index(request.time))
+        everything = range(len(self.description.bands))
+        pixels = render.read(self.plan_for(request), request.geobox, everything, labels)
+        return np.stack([band.real() for band in pixels])
+
+    def values_at(self, x: float, y: float, crs: str, time: str | None = None) -> dict[str, float | None]:
+        """The values of the cube's pixel at a point of a CRS; None for null, NaN and outside the data.
+
+        Raises: RequestInvalid for an unknown date.
+        """
+        names = [band.name or "value" for band in self.description.bands]
+        pixel = self._pixel_at(x, y, crs)
+        self.dates.index(time)
+        if pixel is None:
+            return dict.fromkeys(names)
+        values = [float(value) for value in self.values(MapRequest(pixel, time))[:, 0, 0]]
+        return {name: value if np.isfinite(value) else None for name, value in zip(names, values, strict=True)}
+
+    def _pixel_at(self, x: float, y: float, crs: str) -> GeoBox | None:
+        """The pixel of the cube's own grid at a point, as a grid of one pixel."""
+        grid = self.description.grid
+        xs, ys = transform(crs, str(grid.crs), [x], [y])
+        column, row = ~grid.affine * (xs[0], ys[0])
+        if not (0 <= column < grid.shape.x and 0 <= row < grid.shape.y):
+            return None
+        return GeoBox((1, 1), grid.affine * Affine.translation(math.floor(column), math.floor(row)), grid.crs)
+
+    def plan_for(self, request: MapRequest) -> render.Readable:
+        """The plan for a request: the same for all, unless the process graph refers to process parameters."""
+        if not self._uses:
+            return self._plan
+        arguments = {name: value for name, value in self._arguments(request).items() if name in self._uses}
+        return self._planner(_frozen(arguments))
+
+    def bounds(self, crs: str) -> Bounds:
+        """Where the data lies: west, south, east, north in a CRS."""
+        known = self._bounds.get(crs)
+        if known is None:
+            box = self.description.grid.boundingbox
+            known = self._bounds[crs] = transform_bounds(str(self.description.grid.crs), crs, *box.bbox, densify_pts=21)
+        return known
+
+    def covers(self, geobox: GeoBox) -> bool:
+        """Whether there may be data in a grid."""
+        west, south, east, north = geobox.boundingbox.bbox
+        data = self.bounds(str(geobox.crs))
+        return west < data[2] and east > data[0] and south < data[3] and north > data[1]
+
+    def _arguments(self, request: MapRequest) -> dict[str, Any]:
+        z, x, y = request.tile or (None, None, None)
+        box = request.geobox.boundingbox.bbox
+        west, south, east, north = transform_bounds(request.crs, GEOGRAPHIC, *box, densify_pts=21)
+        extent = {"west": west, "south": south, "east": east, "north": north}
+        time = self.dates.label(request.time) if self.dates.labels else request.time
+        return {"x": x, "y": y, "z": z, "spatial_extent": extent, "time": time}
+
+    def _nothing(self, geobox: GeoBox, image_format: str) -> bytes:
+        height, width = geobox.shape
+        if image_format == "npy":
+            return render.encode_values(np.full((len(self._style.bands), height, width), np.nan, np.float32))
+        return render.encode(render.blank(height, width), image_format)
+
+
+def map_description(plan: render.Readable) -> CubeDescription:
+    """What cube a plan gives, if a map can be made of it.
+
+    Raises: ProcessGraphInvalid.
+    """
+    description = plan.description
+    axes = {d.axis for d in description.dimensions if d.type == "spatial"} if description else set()
+    if description is None or axes != {"x", "y"} or description.grid.crs is None:
+        reason = "a map needs a raster cube with the dimensions x and y and a CRS as its result"
+        raise OpenEOError("ProcessGraphInvalid", reason=reason)
+    return description
+
+
+def _frozen(arguments: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    flat = {
+        name: tuple(sorted(value.items())) if isinstance(value, dict) else value for name, value in arguments.items()
+    }
+    return tuple(sorted(flat.items()))
+
+
+def _thawed(arguments: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return {name: dict(value) if isinstance(value, tuple) else value for name, value in arguments}

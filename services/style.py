@@ -1,0 +1,136 @@
+"""How values become colours: the configuration of a service, bound to the cube it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openeo_plugin.cube.bands import Band
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.errors import OpenEOError
+from services.configuration import DEFAULT_TILE_SIZE, check_configuration
+
+Range = tuple[float, float]
+Color = tuple[int, int, int, int]
+
+RAMP = 255  # colours of a palette picture; the code 0 is left for "nothing"
+
+
+@dataclass(frozen=True)
+class Category:
+    """One value, its colour (red, green, blue, alpha) and what it is called."""
+
+    value: float
+    color: Color
+    label: str
+
+
+@dataclass(frozen=True)
+class Style:
+    """What is shown of a cube and how.
+
+    Args:
+        bands: indices of one band, or of red, green and blue.
+        ranges: for each band the values of the darkest and the brightest colour; None shows 8-bit values as they are.
+            The whole is None as long as it has to be estimated from the pixels.
+        colormap: name of a colour map for a single band; None shows it in grey.
+        categories: if any, they are all that is shown.
+        tile_size: of a tile, in pixels.
+    """
+
+    bands: tuple[int, ...]
+    ranges: tuple[Range | None, ...] | None = None
+    colormap: str | None = None
+    categories: tuple[Category, ...] = ()
+    tile_size: int = DEFAULT_TILE_SIZE
+
+    @property
+    def needs_ranges(self) -> bool:
+        """Whether the ranges have to be estimated before a picture can be made."""
+        return self.ranges is None and not self.categories
+
+    def palette(self) -> np.ndarray[Any, Any]:
+        """256 colours, (256, 4) uint8; the first is transparent, the others stand for the range or the categories."""
+        colors = np.zeros((RAMP + 1, 4), np.uint8)
+        if self.categories:
+            colors[1 : 1 + len(self.categories)] = [category.color for category in self.categories]
+            return colors
+        levels = np.rint(np.arange(RAMP) * (255 / (RAMP - 1))).astype(int)
+        colors[1:] = _colormap(self.colormap)[levels]
+        return colors
+
+
+def bind(configuration: Mapping[str, Any], description: CubeDescription) -> Style:
+    """The style that a configuration means for a cube.
+
+    Raises: ServiceConfigUnsupported, ServiceConfigInvalid.
+    """
+    check_configuration(configuration)
+    given = {name: value for name, value in configuration.items() if value is not None}
+    bands = _bands(given.get("bands"), description.bands)
+    single = len(bands) == 1
+    for name in ("colormap", "categories"):
+        if name in given and not single:
+            raise OpenEOError("ServiceConfigInvalid", parameter=name, reason="it needs exactly one band")
+    return Style(
+        bands=bands,
+        ranges=_ranges(given.get("rescale"), bands, description, given),
+        colormap=given.get("colormap"),
+        categories=tuple(_category(item) for item in given.get("categories", ())),
+        tile_size=given.get("tile_size", DEFAULT_TILE_SIZE),
+    )
+
+
+def _bands(given: list[str | int] | None, bands: tuple[Band, ...]) -> tuple[int, ...]:
+    if given is not None:
+        return tuple(_band(name, bands) for name in given)
+    named = [next((i for i, b in enumerate(bands) if b.is_called(color)), None) for color in ("red", "green", "blue")]
+    found = tuple(index for index in named if index is not None)
+    return found if len(found) == 3 else (0,)
+
+
+def _band(name: str | int, bands: tuple[Band, ...]) -> int:
+    if isinstance(name, int) and 0 <= name < len(bands):
+        return name
+    index = next((i for i, band in enumerate(bands) if isinstance(name, str) and band.is_called(name)), None)
+    if index is None:
+        available = ", ".join(band.name for band in bands if band.name) or f"0 to {len(bands) - 1}"
+        reason = f"there is no band '{name}'; available: {available}"
+        raise OpenEOError("ServiceConfigInvalid", parameter="bands", reason=reason)
+    return index
+
+
+def _ranges(
+    given: list[Any] | None, bands: tuple[int, ...], description: CubeDescription, configuration: Mapping[str, Any]
+) -> tuple[Range | None, ...] | None:
+    if given is None:
+        plain = all(description.bands[index].dtype == np.uint8 for index in bands)
+        if not plain:
+            return None
+        return ((0.0, 255.0),) if "colormap" in configuration else (None,) * len(bands)
+    pairs = given if isinstance(given[0], list) else [given] * len(bands)
+    if len(pairs) != len(bands):
+        reason = f"{len(pairs)} pairs are given for {len(bands)} bands"
+        raise OpenEOError("ServiceConfigInvalid", parameter="rescale", reason=reason)
+    return tuple((float(low), float(high)) for low, high in pairs)
+
+
+def _category(item: Mapping[str, Any]) -> Category:
+    digits = bytes.fromhex(item["color"][1:])
+    red, green, blue = digits[:3]
+    alpha = digits[3] if len(digits) == 4 else 255
+    return Category(float(item["value"]), (red, green, blue, alpha), str(item.get("label") or f"{item['value']:g}"))
+
+
+def _colormap(name: str | None) -> np.ndarray[Any, Any]:
+    """The 256 colours of a colour map, (256, 4) uint8; shades of grey for None."""
+    if name is None:
+        grey = np.arange(256, dtype=np.uint8)
+        return np.stack([grey, grey, grey, np.full(256, 255, np.uint8)], axis=1)
+    from rio_tiler.colormap import cmap
+
+    colors = cmap.get(name)
+    return np.array([tuple(colors[i]) for i in range(256)], np.uint8)
