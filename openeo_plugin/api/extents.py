@@ -1,0 +1,79 @@
+"""`bbox` and `datetime` as OGC APIs and STAC have them in a query."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from flask import request
+
+from openeo_plugin.errors import OpenEOError
+
+Box = tuple[float, float, float, float]
+
+
+def requested_bbox() -> tuple[Box | None, str]:
+    """(west, south, east, north) in degrees, and the text as it was sent. Heights are ignored.
+
+    Raises: RequestInvalid.
+    """
+    text = request.args.get("bbox", "").strip()
+    if not text:
+        return None, ""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise _bad_bbox() from None
+    if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
+        raise _bad_bbox()
+    half = len(numbers) // 2
+    west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
+    if south > north:
+        raise _bad_bbox()
+    return (west, south, east, north), text
+
+
+def requested_interval() -> tuple[str | None, str | None, str]:
+    """(start, end, text): RFC 3339 with start <= t < end, either open. In the query the end belongs to the interval.
+
+    Raises: RequestInvalid.
+    """
+    text = request.args.get("datetime", "").strip()
+    if not text:
+        return None, None, ""
+    parts = text.split("/")
+    if len(parts) > 2 or (len(parts) == 2 and all(part in ("", "..") for part in parts)):
+        raise _bad_time()
+    instants = [_instant(part) for part in (parts if len(parts) == 2 else parts * 2)]
+    if any(start > end for start, end in pairwise(instants) if start is not None and end is not None):
+        raise _bad_time()
+    start, end = instants
+    after_end = None if end is None else end + timedelta(microseconds=1)
+    return _text(start), _text(after_end), text
+
+
+def _instant(text: str) -> datetime | None:
+    if text in ("", ".."):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None or len(text) < len("2020-01-01T00:00:00Z"):
+            raise _bad_time()
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _bad_time() from None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _bad_bbox() -> OpenEOError:
+    return OpenEOError("RequestInvalid", reason="`bbox` must be west,south,east,north in degrees.")
+
+
+def _bad_time() -> OpenEOError:
+    return OpenEOError(
+        "RequestInvalid", reason="`datetime` must be an RFC 3339 instant or interval, such as a/b or a/.."
+    )

@@ -1,0 +1,195 @@
+"""Microservice batch jobs: create, describe, change, start, cancel, delete; logs and estimate."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from openeo_plugin.api import requests
+from openeo_plugin.api.http import JSON, empty_response, json_body, json_response
+from openeo_plugin.api.links import api_url, link
+from openeo_plugin.api.logs import log_response
+from openeo_plugin.api.paging import page_links, requested_page, shown
+from openeo_plugin.api.routing import Route, the_backend
+from openeo_plugin.errors import OpenEOError
+
+if TYPE_CHECKING:
+    from db.jobs import Job
+
+log = logging.getLogger(__name__)
+
+NAMED = frozenset({"process", "title", "description", "plan", "budget", "log_level"})
+FIXED = frozenset(
+    {"id", "status", "progress", "created", "updated", "queued", "started", "unpublished", "usage", "costs", "links"}
+)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as the API writes it: UTC, whole seconds, `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def list_jobs(user: str) -> Response:
+    """`GET /jobs`."""
+    backend, page = the_backend(), requested_page()
+    found = backend.jobs.list(user, limit=page.fetched, offset=page.offset)
+    return json_response(
+        {
+            "jobs": [_summary(job) for job in shown(found, page)],
+            "links": page_links(backend.settings, "/jobs", page, found),
+        }
+    )
+
+
+def create_job(user: str) -> Response:
+    """`POST /jobs`: stores a valid job and does not start it."""
+    backend, body = the_backend(), json_body()
+    fields = _fields({**body, "process": body.get("process")}, user)
+    process = fields.pop("process")
+    job = backend.jobs.create(user, process, **fields, additional=_additional(body))
+    headers = {"Location": api_url(backend.settings, f"/jobs/{job.id}"), "OpenEO-Identifier": job.id}
+    return empty_response(201, headers)
+
+
+def describe_job(user: str, job_id: str) -> Response:
+    """`GET /jobs/{job_id}`."""
+    job = the_backend().jobs.get(job_id, user)
+    details = {"process": job.process, "log_level": job.log_level, "usage": job.usage or None, "links": _links(job)}
+    return json_response({**job.additional, **_summary(job), **_given(details)})
+
+
+def update_job(user: str, job_id: str) -> Response:
+    """`PATCH /jobs/{job_id}`: locked while queued or running."""
+    backend, body = the_backend(), json_body()
+    job = backend.jobs.get(job_id, user)
+    requests.refuse_fixed(body, FIXED)
+    changes = _fields(body, user)
+    additional = _additional(body)
+    if additional:
+        changes["additional"] = {**job.additional, **additional}
+    backend.jobs.update(job_id, user, **changes)
+    return empty_response(204)
+
+
+def delete_job(user: str, job_id: str) -> Response:
+    """`DELETE /jobs/{job_id}`: stops it if need be; its results go with it."""
+    backend = the_backend()
+    job = backend.jobs.get(job_id, user)
+    backend.jobs.cancel(job.id, user)
+    with suppress(OpenEOError):
+        backend.collections.delete(job.id)
+    backend.jobs.delete(job.id, user)
+    shutil.rmtree(backend.settings.results_dir / job.id, ignore_errors=True)
+    return empty_response(204)
+
+
+def start_job(user: str, job_id: str) -> Response:
+    """`POST /jobs/{job_id}/results`: queues the job; nothing happens if it is queued or running."""
+    the_backend().jobs.enqueue(job_id, user)
+    return empty_response(202)
+
+
+def cancel_job(user: str, job_id: str) -> Response:
+    """`DELETE /jobs/{job_id}/results`: stops a queued or running job; results that are there stay."""
+    the_backend().jobs.cancel(job_id, user)
+    return empty_response(204)
+
+
+def list_job_logs(user: str, job_id: str) -> Response:
+    """`GET /jobs/{job_id}/logs`."""
+    backend = the_backend()
+    job = backend.jobs.get(job_id, user)
+    return log_response(backend.settings, f"/jobs/{job.id}/logs", lambda **asked: backend.jobs.logs(job.id, **asked))
+
+
+def estimate_job(user: str, job_id: str) -> Response:
+    """`GET /jobs/{job_id}/estimate`: the size of the result before compression."""
+    backend = the_backend()
+    job = backend.jobs.get(job_id, user)
+    plan = backend.driver.plan(job.process, user)
+    try:
+        plan.estimate()
+    except OpenEOError:
+        raise
+    except Exception as error:
+        log.exception("A job could not be estimated")
+        raise OpenEOError("EstimateComplexity") from error
+    return json_response({"size": _size_bytes(plan)})
+
+
+def _size_bytes(plan: Any) -> int:
+    """Bytes of all pixels of the result, uncompressed; 0 for a result without pixels."""
+    described = [saved.description for saved in plan.results] or [plan.description]
+    return sum(_cube_bytes(description) for description in described if description is not None)
+
+
+def _cube_bytes(description: Any) -> int:
+    rows, columns = description.grid.shape
+    labels = 1
+    for dimension in description.labelled:
+        labels *= len(dimension.labels)
+    return int(rows * columns * labels * sum(band.dtype.itemsize for band in description.bands))
+
+
+def _fields(body: dict[str, Any], user: str) -> dict[str, Any]:
+    """The fields of a job that a request sets, checked; a process is validated as a whole."""
+    requests.refuse_billing(body)
+    checked: dict[str, Any] = {"title": requests.text(body, "title"), "description": requests.text(body, "description")}
+    checked = {name: value for name, value in checked.items() if name in body}
+    if "budget" in body:
+        checked["budget"] = body["budget"]
+    if requests.log_level(body) is not None:
+        checked["log_level"] = body["log_level"]
+    if "process" in body:
+        checked["process"] = requests.process(body)
+        requests.refuse_faults(the_backend().driver.validate(checked["process"], user))
+    return checked
+
+
+def _additional(body: dict[str, Any]) -> dict[str, Any]:
+    """What clients add on their own, such as `job_options`: kept and given back."""
+    return {name: value for name, value in body.items() if name not in NAMED | FIXED and value is not None}
+
+
+def _summary(job: Job) -> dict[str, Any]:
+    times = {"created": job.created, "updated": job.updated, "queued": job.queued, "started": job.started}
+    fields = {
+        "id": job.id,
+        "title": job.title,
+        "description": job.description,
+        "status": job.status,
+        "progress": None if job.progress is None else round(min(100.0, max(0.0, job.progress)), 2),
+        **{name: rfc3339(moment) for name, moment in times.items() if moment is not None},
+        "budget": job.budget,
+    }
+    return _given(fields)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _links(job: Job) -> list[dict[str, str]]:
+    settings, path = the_backend().settings, f"/jobs/{job.id}"
+    links = [link("self", api_url(settings, path), JSON), link("monitor", api_url(settings, f"{path}/logs"), JSON)]
+    if job.status == "finished":
+        links.append(link("results", api_url(settings, f"{path}/results"), JSON, "Results"))
+    return links
+
+
+ROUTES = (
+    Route("GET", "/jobs", list_jobs),
+    Route("POST", "/jobs", create_job),
+    Route("GET", "/jobs/{job_id}", describe_job),
+    Route("PATCH", "/jobs/{job_id}", update_job),
+    Route("DELETE", "/jobs/{job_id}", delete_job),
+    Route("POST", "/jobs/{job_id}/results", start_job),
+    Route("DELETE", "/jobs/{job_id}/results", cancel_job),
+    Route("GET", "/jobs/{job_id}/logs", list_job_logs),
+    Route("GET", "/jobs/{job_id}/estimate", estimate_job),
+)

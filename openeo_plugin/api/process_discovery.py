@@ -1,0 +1,54 @@
+"""Microservice process discovery: predefined and own processes, and whether a process is valid."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from openeo_plugin.api.http import json_body, json_response
+from openeo_plugin.api.paging import page_links, requested_page, shown
+from openeo_plugin.api.routing import Access, Route, the_backend
+from openeo_plugin.api.user_data import process_summary
+from openeo_plugin.errors import OpenEOError
+
+PROCESSES_VERSION = "2.0.0"
+
+
+def list_processes(user: str | None) -> Response:
+    """`GET /processes`."""
+    return _listed("/processes", the_backend().driver.processes())
+
+
+def list_processes_of_namespace(user: str | None, namespace: str) -> Response:
+    """`GET /processes/{namespace}`: `backend` or `user`."""
+    path = f"/processes/{namespace}"
+    if namespace == "backend":
+        return _listed(path, the_backend().driver.processes())
+    if namespace != "user":
+        raise OpenEOError("NotFound", message=f"There is no namespace '{namespace}'. Available: backend, user")
+    if user is None:
+        raise OpenEOError("AuthenticationRequired")
+    return _listed(path, [process_summary(process) for process in the_backend().processes.list(user)])
+
+
+def validate_process(user: str | None) -> Response:
+    """`POST /validation`: every fault of a process; 200 also if there are some."""
+    process = json_body()
+    if "process_graph" not in process:
+        faults = [OpenEOError("ProcessGraphMissing")]
+    else:
+        faults = the_backend().driver.validate(process, user)
+    return json_response({"errors": [fault.to_json() for fault in faults]})
+
+
+def _listed(path: str, processes: list[dict[str, object]]) -> Response:
+    page = requested_page()
+    found = page.cut(processes)
+    links = page_links(the_backend().settings, path, page, found)
+    return json_response({"version": PROCESSES_VERSION, "processes": list(shown(found, page)), "links": links})
+
+
+ROUTES = (
+    Route("GET", "/processes", list_processes, Access.PUBLIC),
+    Route("GET", "/processes/{namespace}", list_processes_of_namespace, Access.PUBLIC),
+    Route("POST", "/validation", validate_process, Access.PUBLIC),
+)

@@ -1,0 +1,147 @@
+"""Microservice secondary web services: which types there are, and a user's own services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from openeo_plugin.api import requests
+from openeo_plugin.api.http import empty_response, json_body, json_response
+from openeo_plugin.api.jobs import rfc3339
+from openeo_plugin.api.links import api_url
+from openeo_plugin.api.logs import log_response
+from openeo_plugin.api.paging import page_links, requested_page, shown
+from openeo_plugin.api.routing import Access, Route, the_backend
+from services import registry
+from services.access import check_service, used_parameters
+
+if TYPE_CHECKING:
+    from db.services import Service
+
+FIXED = frozenset({"id", "url", "type", "attributes", "created", "usage", "costs"})
+
+
+def list_service_types(user: str | None) -> Response:
+    """`GET /service_types`."""
+    return json_response(registry.service_types())
+
+
+def list_services(user: str) -> Response:
+    """`GET /services`."""
+    backend, page = the_backend(), requested_page()
+    found = backend.services.list(user, limit=page.fetched, offset=page.offset)
+    return json_response(
+        {
+            "services": [_summary(service) for service in shown(found, page)],
+            "links": page_links(backend.settings, "/services", page, found),
+        }
+    )
+
+
+def create_service(user: str) -> Response:
+    """`POST /services`: refuses what could not be shown, before any pixel is read."""
+    backend, body = the_backend(), json_body()
+    requests.refuse_billing(body)
+    requests.log_level(body)
+    configuration = requests.mapping(body, "configuration")
+    type_name = registry.validate(requests.text(body, "type") or "", configuration)
+    process = requests.process(body)
+    _check(user, type_name, process, configuration)
+    service = backend.services.create(
+        user,
+        type_name,
+        process,
+        title=requests.text(body, "title"),
+        description=requests.text(body, "description"),
+        configuration=configuration,
+        enabled=requests.flag(body, "enabled", True),
+        budget=body.get("budget"),
+    )
+    headers = {"Location": api_url(backend.settings, f"/services/{service.id}"), "OpenEO-Identifier": service.id}
+    return empty_response(201, headers)
+
+
+def describe_service(user: str, service_id: str) -> Response:
+    """`GET /services/{service_id}`."""
+    service = the_backend().services.get(service_id, user)
+    _, attributes = registry.attributes(service, the_backend().settings.public_base)
+    details = {"process": service.process, "configuration": service.configuration, "attributes": attributes}
+    return json_response({**_summary(service), **details})
+
+
+def update_service(user: str, service_id: str) -> Response:
+    """`PATCH /services/{service_id}`."""
+    backend, body = the_backend(), json_body()
+    service = backend.services.get(service_id, user)
+    requests.refuse_fixed(body, FIXED)
+    changes = _changes(body)
+    if "process" in changes or "configuration" in changes:
+        configuration = changes.get("configuration", service.configuration)
+        registry.validate(service.type, configuration)
+        _check(user, service.type, changes.get("process", service.process), configuration)
+    if changes:
+        backend.services.update(service_id, user, **changes)
+    return empty_response(204)
+
+
+def delete_service(user: str, service_id: str) -> Response:
+    """`DELETE /services/{service_id}`."""
+    the_backend().services.delete(service_id, user)
+    return empty_response(204)
+
+
+def list_service_logs(user: str, service_id: str) -> Response:
+    """`GET /services/{service_id}/logs`."""
+    backend = the_backend()
+    service = backend.services.get(service_id, user)
+    path = f"/services/{service.id}/logs"
+    return log_response(backend.settings, path, lambda **asked: backend.services.logs(service.id, **asked))
+
+
+def _check(user: str, type_name: str, process: dict[str, Any], configuration: dict[str, Any]) -> None:
+    """Plan the process as the service will, with its process parameters not set."""
+    used = used_parameters(process, frozenset(registry.parameter_defaults(type_name)))
+    plan = the_backend().driver.plan(process, user, dict.fromkeys(used) or None)
+    check_service(plan, type_name, configuration)
+
+
+def _changes(body: dict[str, Any]) -> dict[str, Any]:
+    requests.refuse_billing(body)
+    requests.log_level(body)
+    changes: dict[str, Any] = {name: requests.text(body, name) for name in ("title", "description") if name in body}
+    if "enabled" in body:
+        changes["enabled"] = requests.flag(body, "enabled", True)
+    if "configuration" in body:
+        changes["configuration"] = requests.mapping(body, "configuration")
+    if "process" in body:
+        changes["process"] = requests.process(body)
+    if "budget" in body:
+        changes["budget"] = body["budget"]
+    return changes
+
+
+def _summary(service: Service) -> dict[str, Any]:
+    url, _ = registry.attributes(service, the_backend().settings.public_base)
+    fields = {
+        "id": service.id,
+        "title": service.title,
+        "description": service.description,
+        "url": url,
+        "type": service.type,
+        "enabled": service.enabled,
+        "created": rfc3339(service.created),
+        "budget": service.budget,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+ROUTES = (
+    Route("GET", "/service_types", list_service_types, Access.PUBLIC),
+    Route("GET", "/services", list_services),
+    Route("POST", "/services", create_service),
+    Route("GET", "/services/{service_id}", describe_service),
+    Route("PATCH", "/services/{service_id}", update_service),
+    Route("DELETE", "/services/{service_id}", delete_service),
+    Route("GET", "/services/{service_id}/logs", list_service_logs),
+)

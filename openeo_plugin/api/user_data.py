@@ -1,0 +1,95 @@
+"""Microservice user data: the processes a user has defined."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Response
+
+from openeo_plugin.api.http import empty_response, json_body, json_response
+from openeo_plugin.api.paging import page_links, requested_page, shown
+from openeo_plugin.api.routing import Route, the_backend
+from openeo_plugin.errors import OpenEOError
+
+_ID = re.compile(r"\w{1,255}", re.ASCII)
+
+
+def process_summary(process: dict[str, Any]) -> dict[str, Any]:
+    """A user-defined process as lists show it: without its graph."""
+    return {name: value for name, value in process.items() if name != "process_graph" and value is not None}
+
+
+def list_user_processes(user: str) -> Response:
+    """`GET /process_graphs`."""
+    backend, page = the_backend(), requested_page()
+    found = page.cut(backend.processes.list(user))
+    processes = [process_summary(process) for process in shown(found, page)]
+    return json_response(
+        {"processes": processes, "links": page_links(backend.settings, "/process_graphs", page, found)}
+    )
+
+
+def describe_user_process(user: str, process_graph_id: str) -> Response:
+    """`GET /process_graphs/{process_graph_id}`."""
+    process = the_backend().processes.get(user, process_graph_id)
+    return json_response({name: value for name, value in process.items() if value is not None})
+
+
+def store_user_process(user: str, process_graph_id: str) -> Response:
+    """`PUT /process_graphs/{process_graph_id}`: replaces the whole process; the id in the path wins.
+
+    A process may be incomplete or use processes that do not exist yet; faults show when it is used.
+    """
+    backend = the_backend()
+    if not _ID.fullmatch(process_graph_id):
+        raise OpenEOError("ProcessInvalid", reason="an id holds letters, digits and underscores, up to 255.")
+    if any(process["id"] == process_graph_id for process in backend.driver.processes()):
+        raise OpenEOError("PredefinedProcessExists", process=process_graph_id)
+    backend.processes.put(user, process_graph_id, _definition(json_body(), process_graph_id))
+    return empty_response(200)
+
+
+def delete_user_process(user: str, process_graph_id: str) -> Response:
+    """`DELETE /process_graphs/{process_graph_id}`."""
+    the_backend().processes.delete(user, process_graph_id)
+    return empty_response(204)
+
+
+def _definition(body: dict[str, Any], process_graph_id: str) -> dict[str, Any]:
+    if not isinstance(body.get("process_graph"), dict):
+        raise OpenEOError("ProcessGraphMissing")
+    kinds: dict[str, type] = {
+        "summary": str,
+        "description": str,
+        "parameters": list,
+        "returns": dict,
+        "categories": list,
+        "exceptions": dict,
+        "examples": list,
+        "links": list,
+        "deprecated": bool,
+        "experimental": bool,
+    }
+    for name, kind in kinds.items():
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise OpenEOError("ProcessInvalid", reason=f"`{name}` is not of the right type.")
+    _check_parameters(body.get("parameters") or [])
+    given = {name: value for name, value in body.items() if value is not None}
+    return {**given, "id": process_graph_id}
+
+
+def _check_parameters(parameters: list[Any]) -> None:
+    names = [parameter.get("name") if isinstance(parameter, dict) else None for parameter in parameters]
+    if not all(isinstance(name, str) and name for name in names):
+        raise OpenEOError("ProcessInvalid", reason="every parameter needs a name.")
+    if len(set(names)) < len(names):
+        raise OpenEOError("ProcessInvalid", reason="two parameters have the same name.")
+
+
+ROUTES = (
+    Route("GET", "/process_graphs", list_user_processes),
+    Route("GET", "/process_graphs/{process_graph_id}", describe_user_process),
+    Route("PUT", "/process_graphs/{process_graph_id}", store_user_process),
+    Route("DELETE", "/process_graphs/{process_graph_id}", delete_user_process),
+)

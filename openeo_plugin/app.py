@@ -1,0 +1,186 @@
+"""The server's front door: one ASGI application that holds every face under its own path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from a2wsgi import WSGIMiddleware
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from config.settings import Settings, load_settings
+from openeo_plugin.api.application import create_api
+from openeo_plugin.api.capabilities import well_known
+from openeo_plugin.api.errors import error_document
+from openeo_plugin.api.http import CORS_HEADERS, SECURITY_HEADERS
+from openeo_plugin.api.landing import CONTENT_SECURITY_POLICY, landing_page
+from openeo_plugin.api.links import API_MOUNT
+from openeo_plugin.backend import Backend, open_backend
+from openeo_plugin.errors import OpenEOError
+
+API_THREADS = 32
+OGC_THREADS = 16
+_SLASHES = re.compile(r"/{2,}")
+
+
+@dataclass(frozen=True)
+class Face:
+    """A part of the server under a path of its own."""
+
+    path: str
+    make: Callable[[Backend], ASGIApp]
+
+
+def faces() -> tuple[Face, ...]:
+    """Every face of the server."""
+    return (
+        Face(API_MOUNT, _openeo),
+        Face("/oapi", _ogc_api),
+        Face("/ogc", _ogc_services),
+        Face("/tiles", _tiles),
+    )
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The whole server; usable as a factory of uvicorn. Without settings they are read from the environment."""
+    return create_app_of(open_backend(settings or load_settings()), faces())
+
+
+def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
+    """The server of an opened back-end with the given faces. Closing it closes the back-end's connections."""
+    paths = tuple(face.path for face in mounted)
+    routes: list[BaseRoute] = [
+        Route("/", _landing_page(backend)),
+        Route("/.well-known/openeo", _well_known(backend.settings)),
+        *(Mount(face.path, app=face.make(backend)) for face in mounted),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Headers, mounts=paths)],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=_closing(backend),
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class Headers:
+    """ASGI: CORS and security headers on every answer of every face, OPTIONS answered, double slashes tolerated.
+
+    What a face has set itself is kept. What it did not catch becomes an error in openEO's words.
+    """
+
+    def __init__(self, app: ASGIApp, mounts: tuple[str, ...] = ()) -> None:
+        self.app = app
+        self.mounts = mounts
+        headers = {**CORS_HEADERS, **SECURITY_HEADERS}
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                given = {name.lower() for name, _ in message.get("headers", [])}
+                added = [pair for pair in self.headers if pair[0] not in given]
+                message = {**message, "headers": [*message.get("headers", []), *added]}
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204)(scope, receive, send_with_headers)
+            return
+        try:
+            await self.app({**scope, "path": self._path(scope["path"])}, receive, send_with_headers)
+        except Exception as error:
+            if started:
+                raise  # the server cuts the connection, so that nobody takes half an answer for a whole one
+            await _error(error)(scope, receive, send_with_headers)
+
+    def _path(self, path: str) -> str:
+        single = _SLASHES.sub("/", path)
+        return f"{single}/" if single in self.mounts else single
+
+
+def _openeo(backend: Backend) -> ASGIApp:
+    return _threaded(create_api(backend), API_THREADS)
+
+
+def _ogc_api(backend: Backend) -> ASGIApp:
+    from openeo_plugin.ogcapi.app import create_ogcapi
+
+    return _threaded(create_ogcapi(backend), OGC_THREADS)
+
+
+def _ogc_services(backend: Backend) -> ASGIApp:
+    from services.ows import create_ows
+
+    return _threaded(create_ows(backend), OGC_THREADS)
+
+
+def _tiles(backend: Backend) -> ASGIApp:
+    from services.xyz import create_tiles
+
+    return create_tiles(backend)
+
+
+def _threaded(application: Any, threads: int) -> ASGIApp:
+    """A WSGI application as an ASGI one."""
+    return cast(ASGIApp, WSGIMiddleware(application, workers=threads))
+
+
+def _landing_page(backend: Backend) -> Callable[[Request], object]:
+    async def landing(request: Request) -> Response:
+        public = await run_in_threadpool(backend.driver.collections, None)
+        page = landing_page(backend.settings, len(public))
+        return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+    return landing
+
+
+def _well_known(settings: Settings) -> Callable[[Request], object]:
+    async def versions(request: Request) -> Response:
+        return JSONResponse(well_known(settings))
+
+    return versions
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """Paths that no face has, in openEO's words."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    known = {404: OpenEOError("NotFound"), 405: OpenEOError("MethodNotAllowed", methods="GET, HEAD")}
+    shown = known.get(status, error)
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse(error_document(shown), status, dict(headers or {}))
+
+
+def _error(error: Exception) -> Response:
+    status = error.status if isinstance(error, OpenEOError) else 500
+    return JSONResponse(error_document(error), status)
+
+
+def _closing(backend: Backend) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            backend.database.dispose()
+
+    return lifespan
