@@ -1,0 +1,164 @@
+"""The catalogue: STAC collections and their items, whether sources of data or results of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, Literal
+
+from sqlalchemy import Select, delete, insert, select
+from sqlalchemy.orm import Session
+
+from db import revisions
+from db.footprint import footprint_of
+from db.item_search import ItemSearch
+from db.models import CollectionRow, ItemRow
+from db.moments import interval_of, moment
+from db.session import Clock, Database, affected, utc_now
+from openeo_plugin.errors import OpenEOError
+
+type Documents = list[dict[str, Any]]
+Kind = Literal["source", "result"]
+SUBJECT = "collections"
+_NO_FOOTPRINT = {"ewkb": None, "west": None, "south": None, "east": None, "north": None}
+
+
+class CollectionStore:
+    """Collections with their items. Without an owner they are public; owned ones are seen by the owner only."""
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def put(
+        self,
+        document: dict[str, Any],
+        items: Iterable[dict[str, Any]],
+        *,
+        owner: str | None = None,
+        kind: Kind = "source",
+        job_id: str | None = None,
+    ) -> None:
+        """Store a collection with its items; what was there under its id is replaced, in one transaction.
+
+        Args:
+            document: STAC collection with `id`.
+            items: STAC items; their ids differ. A footprint comes from `geometry`, else from `bbox`.
+            owner: who alone may see it; None for all.
+            kind: what it is.
+            job_id: the job it came from; it goes when the job is deleted.
+        Raises: ValueError, if the id belongs to another owner or an item can't be stored.
+        """
+        rows = [_item_row(document["id"], item) for item in items]
+        with self._database.session() as session:
+            self._replace(session, document, owner, kind, job_id)
+            if rows:
+                session.execute(insert(ItemRow), rows)
+            revisions.advance(session, SUBJECT)
+
+    def get(self, id: str, user: str | None) -> dict[str, Any]:
+        """The document of a collection. Raises: CollectionNotFound, also if it is another user's."""
+        with self._database.reading() as session:
+            document = session.scalar(_visible(select(CollectionRow.document), user).where(CollectionRow.id == id))
+        if document is None:
+            raise OpenEOError("CollectionNotFound", identifier=id)
+        return document
+
+    def list(self, user: str | None, *, kind: Kind | None = None) -> Documents:
+        """The documents of all collections that the user sees, by id."""
+        query = _visible(select(CollectionRow.document), user).order_by(CollectionRow.id)
+        if kind is not None:
+            query = query.where(CollectionRow.kind == kind)
+        with self._database.reading() as session:
+            return [*session.scalars(query)]
+
+    def items(
+        self,
+        id: str,
+        *,
+        bbox: tuple[float, float, float, float] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Documents:
+        """Items of a collection by datetime, then id. Whether the user may see the collection is `get`'s to say.
+
+        Args:
+            id: of the collection.
+            bbox: west, south, east, north in degrees; west > east crosses the antimeridian. Touching counts.
+            start: RFC 3339; items before it are left out.
+            end: RFC 3339; items at it or after it are left out. An item with a range is in if the ranges overlap.
+            limit: at most so many; None for all.
+            offset: how many to leave out at the start.
+        """
+        search = ItemSearch(id, bbox, moment(start), moment(end))
+        with self._database.reading() as session:
+            return [*session.scalars(search.ordered(self._database.is_sqlite).limit(limit).offset(offset))]
+
+    def count_items(
+        self,
+        id: str,
+        *,
+        bbox: tuple[float, float, float, float] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> int:
+        """How many items `items` would give without a limit."""
+        search = ItemSearch(id, bbox, moment(start), moment(end))
+        with self._database.reading() as session:
+            return session.scalar(search.count(self._database.is_sqlite)) or 0
+
+    def item(self, collection_id: str, item_id: str) -> dict[str, Any]:
+        """One item. Raises: NotFound."""
+        query = select(ItemRow.document).where(ItemRow.collection_id == collection_id, ItemRow.id == item_id)
+        with self._database.reading() as session:
+            document = session.scalar(query)
+        if document is None:
+            raise OpenEOError("NotFound", message=f"The collection '{collection_id}' has no item '{item_id}'.")
+        return document
+
+    def delete(self, id: str) -> None:
+        """Remove a collection and its items. Raises: CollectionNotFound."""
+        with self._database.session() as session:
+            if not affected(session, delete(CollectionRow).where(CollectionRow.id == id)):
+                raise OpenEOError("CollectionNotFound", identifier=id)
+            revisions.advance(session, SUBJECT)
+
+    def revision(self) -> int:
+        """A number that grows with every change of any collection; one read of one row."""
+        with self._database.reading() as session:
+            return revisions.current(session, SUBJECT)
+
+    def _replace(
+        self, session: Session, document: dict[str, Any], owner: str | None, kind: Kind, job_id: str | None
+    ) -> None:
+        found = session.get(CollectionRow, document["id"], with_for_update=True)
+        if found is not None and (found.owner, found.kind) != (owner, kind):
+            raise ValueError(f"there is already a collection '{document['id']}' of another owner or kind")
+        row = found or CollectionRow(id=document["id"], owner=owner, kind=kind)
+        row.document, row.job_id, row.updated = document, job_id, self._clock()
+        session.add(row)
+        session.execute(delete(ItemRow).where(ItemRow.collection_id == document["id"]))
+        session.flush()
+
+
+def _visible[Q: Select[Any]](query: Q, user: str | None) -> Q:
+    if user is None:
+        return query.where(CollectionRow.owner.is_(None))
+    return query.where(CollectionRow.owner.is_(None) | (CollectionRow.owner == user))
+
+
+def _item_row(collection_id: str, item: dict[str, Any]) -> dict[str, Any]:
+    footprint = footprint_of(item)
+    place = asdict(footprint) if footprint else dict(_NO_FOOTPRINT)
+    first, last = interval_of(item)
+    return {
+        "collection_id": collection_id,
+        "id": item["id"],
+        "datetime": first,
+        "end_datetime": last,
+        "footprint": place.pop("ewkb"),
+        "document": item,
+        **place,
+    }

@@ -1,0 +1,219 @@
+"""The tables. What leaves this folder are frozen dataclasses and JSON, never these rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from db.types import UtcDateTime, footprint_type, json_type
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+type Moment = datetime
+_Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """All tables of one history of migrations."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {  # noqa: RUF012 - as SQLAlchemy documents it
+        str: String(),
+        int: Integer(),
+        float: Float(),
+        bool: Boolean(),
+        datetime: UtcDateTime(),
+        Moment: UtcDateTime(),
+        dict[str, Any]: json_type(),
+    }
+
+
+class RevisionRow(Base):
+    """A counter that grows with every change of its subject."""
+
+    __tablename__ = "revisions"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(_Key, default=0)
+
+
+class CollectionRow(Base):
+    """A STAC collection: a source of data or the result of a job."""
+
+    __tablename__ = "collections"
+    __table_args__ = (Index(None, "owner", "kind"), Index(None, "job_id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str | None]
+    kind: Mapped[str]
+    job_id: Mapped[str | None]
+    document: Mapped[dict[str, Any]]
+    updated: Mapped[datetime]
+
+
+class ItemRow(Base):
+    """A STAC item. `footprint` is searched through GiST on PostgreSQL, the box through the R*Tree on SQLite."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("collection_id", "id"),
+        Index(None, "collection_id", "datetime", "id"),
+        Index("ix_items_footprint", "footprint", postgresql_using="gist").ddl_if(dialect="postgresql"),
+    )
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    id: Mapped[str]
+    datetime: Mapped[Moment | None]
+    end_datetime: Mapped[Moment | None]
+    footprint: Mapped[bytes | None] = mapped_column(footprint_type())
+    west: Mapped[float | None]
+    south: Mapped[float | None]
+    east: Mapped[float | None]
+    north: Mapped[float | None]
+    document: Mapped[dict[str, Any]]
+
+
+class JobRow(Base):
+    """A batch job, its state and the lease of the worker that runs it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(None, "status", "lease_until"),
+        Index(None, "owner", "status", "queued"),
+        Index(None, "owner", "started"),
+        Index(None, "owner", "created", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    title: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    process: Mapped[dict[str, Any]]
+    plan: Mapped[str | None]
+    budget: Mapped[float | None]
+    log_level: Mapped[str]
+    additional: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    progress: Mapped[float | None]
+    created: Mapped[datetime]
+    updated: Mapped[datetime]
+    queued: Mapped[datetime | None]
+    started: Mapped[datetime | None]
+    finished: Mapped[datetime | None]
+    usage: Mapped[dict[str, Any]]
+    error: Mapped[dict[str, Any] | None] = mapped_column(json_type())
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class JobWindowRow(Base):
+    """A window of a job that is finished and need not be computed again."""
+
+    __tablename__ = "job_windows"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+
+
+class LogColumns:
+    """What an entry of a log holds. `severity`: 0 error, 1 warning, 2 info, 3 debug."""
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    time: Mapped[datetime]
+    severity: Mapped[int]
+    message: Mapped[str] = mapped_column(Text)
+    fields: Mapped[dict[str, Any]]
+
+
+class JobLogRow(LogColumns, Base):
+    """An entry of a job's log."""
+
+    __tablename__ = "job_logs"
+    __table_args__ = (Index(None, "subject_id", "key"),)
+
+    subject_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+
+
+class ServiceLogRow(LogColumns, Base):
+    """An entry of a service's log."""
+
+    __tablename__ = "service_logs"
+    __table_args__ = (Index(None, "subject_id", "key"),)
+
+    subject_id: Mapped[str] = mapped_column(ForeignKey("services.id", ondelete="CASCADE"))
+
+
+class ServiceRow(Base):
+    """A secondary web service."""
+
+    __tablename__ = "services"
+    __table_args__ = (Index(None, "owner", "created", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    type: Mapped[str]
+    title: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    process: Mapped[dict[str, Any]]
+    configuration: Mapped[dict[str, Any]]
+    enabled: Mapped[bool]
+    plan: Mapped[str | None]
+    budget: Mapped[float | None]
+    created: Mapped[datetime]
+    attributes: Mapped[dict[str, Any]]
+    version: Mapped[int]
+
+
+class ProcessRow(Base):
+    """A user-defined process."""
+
+    __tablename__ = "processes"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
+    updated: Mapped[datetime]
+
+
+class UserRow(Base):
+    """A user of the back-end."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    password_hash: Mapped[str | None]
+    is_demo: Mapped[bool]
+    created: Mapped[datetime]
+
+
+class TokenRow(Base):
+    """A login: the SHA-256 of its token, never the token."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index(None, "user_name"), Index(None, "expires"))
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"))
+    created: Mapped[datetime]
+    expires: Mapped[datetime]

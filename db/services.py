@@ -1,0 +1,131 @@
+"""Secondary web services."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.logs import read_entries, write_entry
+from db.models import ServiceLogRow, ServiceRow
+from db.session import Clock, Database, utc_now
+from openeo_plugin.errors import OpenEOError
+
+EDITABLE = frozenset({"title", "description", "process", "configuration", "enabled", "plan", "budget", "attributes"})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A secondary web service. `version` grows with every change."""
+
+    id: str
+    owner: str
+    type: str
+    title: str | None
+    description: str | None
+    process: dict[str, Any]
+    configuration: dict[str, Any]
+    enabled: bool
+    plan: str | None
+    budget: float | None
+    created: datetime
+    attributes: dict[str, Any]
+    version: int
+
+
+type Entries = list[dict[str, Any]]
+type Services = list[Service]
+
+
+class ServiceStore:
+    """The services of all users. A service of another user is as good as none."""
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def create(
+        self,
+        owner: str,
+        type: str,
+        process: dict[str, Any],
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        configuration: dict[str, Any] | None = None,
+        enabled: bool = True,
+        plan: str | None = None,
+        budget: float | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> Service:
+        """Store a new service."""
+        row = ServiceRow(
+            id=secrets.token_hex(16), owner=owner, type=type, title=title, description=description, process=process,
+            configuration=configuration or {}, enabled=enabled, plan=plan, budget=budget, created=self._clock(),
+            attributes=attributes or {}, version=1,
+        )  # fmt: skip
+        with self._database.session() as session:
+            session.add(row)
+            session.flush()
+            return _service_of(row)
+
+    def get(self, id: str, owner: str) -> Service:
+        """A service of a user. Raises: ServiceNotFound."""
+        with self._database.reading() as session:
+            return _service_of(_owned(session, id, owner))
+
+    def find(self, id: str) -> Service:
+        """A service, whoever owns it. Raises: ServiceNotFound."""
+        with self._database.reading() as session:
+            return _service_of(_owned(session, id, None))
+
+    def update(self, id: str, owner: str, **changes: Any) -> Service:
+        """Change `EDITABLE` properties. Raises: ServiceNotFound, PropertyNotEditable."""
+        for name in changes.keys() - EDITABLE:
+            raise OpenEOError("PropertyNotEditable", property=name)
+        with self._database.session() as session:
+            row = _owned(session, id, owner, lock=True)
+            for name, value in changes.items():
+                setattr(row, name, value)
+            row.version += 1
+            return _service_of(row)
+
+    def delete(self, id: str, owner: str) -> None:
+        """Remove a service with its log. Raises: ServiceNotFound."""
+        with self._database.session() as session:
+            session.delete(_owned(session, id, owner, lock=True))
+
+    def log(self, id: str, level: str, message: str, **fields: Any) -> bool:
+        """Add an entry to a service's log; `fields`: `code`, `data`, `path`, `links`. False if it is gone."""
+        with self._database.session() as session:
+            if session.get(ServiceRow, id, with_for_update=True) is None:
+                return False
+            write_entry(session, ServiceLogRow, id, level, message, self._clock(), fields)
+            return True
+
+    def logs(self, id: str, offset: str | None = None, level: str | None = None, limit: int | None = None) -> Entries:
+        """Log entries after the one with the id `offset`, at least as severe as `level`. Raises: RequestInvalid."""
+        with self._database.reading() as session:
+            return read_entries(session, ServiceLogRow, id, offset, level, limit)
+
+    def list(self, owner: str, limit: int | None = None, offset: int = 0) -> Services:
+        """The services of a user, newest first."""
+        query = select(ServiceRow).where(ServiceRow.owner == owner)
+        query = query.order_by(ServiceRow.created.desc(), ServiceRow.id.desc()).limit(limit).offset(offset)
+        with self._database.reading() as session:
+            return [_service_of(row) for row in session.scalars(query)]
+
+
+def _owned(session: Session, id: str, owner: str | None, *, lock: bool = False) -> ServiceRow:
+    row = session.get(ServiceRow, id, with_for_update=lock or None)
+    if row is None or (owner is not None and row.owner != owner):
+        raise OpenEOError("ServiceNotFound", identifier=id)
+    return row
+
+
+def _service_of(row: ServiceRow) -> Service:
+    return Service(**{field.name: getattr(row, field.name) for field in fields(Service)})
