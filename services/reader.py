@@ -6,7 +6,6 @@ from typing import Any
 
 import attr
 import numpy as np
-from affine import Affine
 from morecantile import Tile
 from odc.geo.geobox import GeoBox
 from rasterio.crs import CRS
@@ -19,6 +18,7 @@ from rio_tiler.types import BBox
 
 from services.render import preview_grid
 from services.served import MapRequest, ServedService
+from services.tile_matrix import grid_of
 
 PREVIEW_PX = 512
 
@@ -69,7 +69,7 @@ class PlanReader(BaseReader):
 
     def part(self, bbox: BBox, width: int = PREVIEW_PX, height: int = PREVIEW_PX) -> ImageData:
         """The bands in a bounding box of the data's own CRS."""
-        return self._image(grid_of(tuple(bbox), width, height, str(self.input.description.grid.crs)))
+        return self._image(grid_of(bbox, width, height, str(self.input.description.grid.crs)))
 
     def preview(self, max_size: int = PREVIEW_PX) -> ImageData:
         """The whole extent, coarse."""
@@ -99,9 +99,3 @@ class PlanReader(BaseReader):
         crs = CRS.from_user_input(str(geobox.crs))
         bounds = tuple(geobox.boundingbox.bbox)
         return ImageData(np.ma.masked_invalid(values), bounds=bounds, crs=crs, band_names=self.band_names)
-
-
-def grid_of(bounds: tuple[float, ...], width: int, height: int, crs: str) -> GeoBox:
-    """The grid of `width` x `height` pixels, north up, that fills bounds (west, south, east, north)."""
-    west, south, east, north = bounds
-    return GeoBox((height, width), Affine((east - west) / width, 0, west, 0, (south - north) / height, north), crs)

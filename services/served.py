@@ -91,6 +91,11 @@ class ServedService:
         return self._style.tile_size
 
     @property
+    def unranged_style(self) -> Style:
+        """The style as configured, without a look at the pixels."""
+        return self._style
+
+    @property
     def style(self) -> Style:
         """The style with its ranges; the first use may read a coarse preview of the cube."""
         with self._style_lock:

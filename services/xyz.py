@@ -21,12 +21,10 @@ from titiler.core.factory import BaseFactory
 from openeo_plugin.errors import OpenEOError
 from services.access import OpenServices, ServingBackend
 from services.answers import answer_errors
-from services.reader import PlanReader, grid_of
+from services.reader import PlanReader
 from services.render import MEDIA_TYPES, preview_grid
 from services.served import GEOGRAPHIC, MapRequest, ServedService
-
-WEB_MERCATOR = "EPSG:3857"
-EDGE_M = math.pi * 6378137.0  # half the width of the world in Web Mercator
+from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
 
 Format = Literal["png", "jpeg", "jpg", "webp", "npy"]
 Time = Annotated[str | None, Query(max_length=64, description="A date; the service's default if left out.")]
@@ -89,7 +87,7 @@ class ServiceTiles(BaseFactory):
         service = Depends(self.path_dependency)
 
         @self.router.get("/{z}/{x}/{y}.{image_format}")
-        def tile_as(  # noqa: PLR0917 - a route takes what its address holds
+        def tile_as(
             z: Zoom, x: Index, y: Index, image_format: Format, time: Time = None, served: ServedService = service
         ) -> Response:
             return self.tile(served, (z, x, y), image_format, time)
@@ -185,14 +183,6 @@ class ServiceTiles(BaseFactory):
             grid = preview_grid(served.description.grid, max_size)
             with served.gate.admitted():
                 return Response(served.picture(MapRequest(grid, time)), media_type=MEDIA_TYPES["png"])
-
-
-def tile_bounds(tile: tuple[int, int, int]) -> tuple[float, float, float, float]:
-    """West, south, east, north of a tile (z, x, y) of WebMercatorQuad in metres."""
-    z, x, y = tile
-    size_m = 2 * EDGE_M / 2**z
-    west, north = x * size_m - EDGE_M, EDGE_M - y * size_m
-    return west, north - size_m, west + size_m, north
 
 
 def _with_mask(values: Any) -> list[tuple[float, bool]]:

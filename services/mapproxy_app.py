@@ -1,0 +1,174 @@
+"""A MapProxy application for one service, built from a dict: no file, no cache on disk yet."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from mapproxy.config.configuration.proxy import ProxyConfiguration
+from mapproxy.config.configuration.source import register_source_configuration
+from mapproxy.exception import RequestError
+from mapproxy.layer import Dimension
+from mapproxy.service.wms import WMSServer
+from mapproxy.service.wmts import Capabilities, WMTSRestServer, WMTSServer
+from mapproxy.wsgiapp import MapProxyApp
+
+from openeo_plugin.errors import OpenEOError
+from services.dates import Dates
+from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration, epsg_of, time_of
+from services.served import ServedService
+from services.service_type import LAYER
+from services.tile_matrix import EDGE_M, WEB_MERCATOR
+
+MAX_MAP_PX = (4096, 4096)
+_TILE = "{TileMatrix}/{TileCol}/{TileRow}"
+_INFO_FORMATS = {"json": "application/json", "text": "text/plain", "html": "text/html"}
+_FORBIDDEN_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def register_source() -> None:
+    """Tell MapProxy of the source type; harmless when repeated."""
+    register_source_configuration(SOURCE_TYPE, ServiceSourceConfiguration)
+
+
+def mapproxy_app(served: ServedService, public_base: str, max_zoom: int) -> MapProxyApp:
+    """The WSGI application of one service: WMTS (KVP and REST) and WMS with a single layer."""
+    proxy = ProxyConfiguration(configuration(served, public_base, max_zoom))
+    servers = proxy.configured_services()
+    if served.dates.labels:
+        _set_dates(servers, served.dates)
+    return MapProxyApp(servers, proxy.base_config)
+
+
+def configuration(served: ServedService, public_base: str, max_zoom: int) -> dict[str, Any]:
+    """What would stand in MapProxy's file."""
+    size_px = served.tile_size
+    grid = "WebMercatorQuad" if size_px == 256 else f"WebMercatorQuad{size_px}"
+    texts = {"title": xml_text(served.title), "abstract": xml_text(served.abstract)}
+    attribution = {"attribution": {"title": xml_text(served.attribution)}} if served.attribution else {}
+    return {
+        "globals": {"image": {"paletted": False}, "http": {"access_control_allow_origin": ""}},
+        "services": {
+            "wmts": _wmts(served, texts),
+            "wms": _wms(served, {**texts, "online_resource": xml_text(public_base)}),
+        },
+        "grids": {
+            grid: {
+                "srs": WEB_MERCATOR,
+                "origin": "nw",
+                "bbox": [-EDGE_M, -EDGE_M, EDGE_M, EDGE_M],
+                "tile_size": [size_px, size_px],
+                "min_res": 2 * EDGE_M / size_px,
+                "num_levels": max_zoom + 1,
+            }
+        },
+        "sources": {"service": {"type": SOURCE_TYPE, "served": served}},
+        "caches": {
+            "tiles": {
+                "grids": [grid],
+                "sources": ["service"],
+                "format": "image/png",
+                "disable_storage": True,
+                "meta_size": [1, 1],
+                "meta_buffer": 0,
+            }
+        },
+        "layers": [
+            {
+                "name": LAYER,
+                "title": texts["title"],
+                "sources": ["service"],
+                "tile_sources": ["tiles"],
+                "md": {"abstract": texts["abstract"], **attribution},
+            }
+        ],
+    }
+
+
+def xml_text(text: str) -> str:
+    """Text that may stand anywhere in XML; MapProxy's templates put it there as it is."""
+    return html.escape(_FORBIDDEN_IN_XML.sub("", text))
+
+
+def _wmts(served: ServedService, texts: dict[str, str]) -> dict[str, Any]:
+    path = "/{Layer}/{TileMatrixSet}/" + ("{TIME}/" if served.dates.labels else "") + _TILE
+    return {
+        "md": texts,
+        "kvp": True,
+        "restful": True,
+        "restful_template": path + ".{Format}",
+        "restful_featureinfo_template": path + "/{I}/{J}.{InfoFormat}",
+        "featureinfo_formats": [{"suffix": suffix, "mimetype": mime} for suffix, mime in _INFO_FORMATS.items()],
+    }
+
+
+def _wms(served: ServedService, texts: dict[str, str]) -> dict[str, Any]:
+    own = epsg_of(served)
+    srs = list(dict.fromkeys([WEB_MERCATOR, "EPSG:4326", "CRS:84", *([own] if own else [])]))
+    return {
+        "md": texts,
+        "versions": ["1.1.1", "1.3.0"],
+        "srs": srs,
+        "bbox_srs": srs,
+        "image_formats": ["image/png", "image/jpeg"],
+        "featureinfo_types": list(_INFO_FORMATS),
+        "max_output_pixels": list(MAX_MAP_PX),
+    }
+
+
+class KnownDates(Dimension):
+    """The TIME dimension: lists the labels, and knows a day or an interval by the label it means."""
+
+    def __init__(self, dates: Dates) -> None:
+        super().__init__("TIME", dates.distinct, default=dates.labels[dates.default])
+        self.dates = dates
+
+    def __contains__(self, value: object) -> bool:
+        try:
+            self.dates.index(str(value) if value is not None else None)
+        except OpenEOError:
+            return False
+        return True
+
+
+class TimedCapabilities(Capabilities):
+    """KVP capabilities with dimensions, for which MapProxy 7.0 lacks the names."""
+
+    def template_context(self) -> dict[str, Any]:
+        """The context with the names of dimensions."""
+        return {**super().template_context(), "dimension_keys": {"time": "TIME"}}
+
+
+def _set_dates(servers: Iterable[Any], dates: Dates) -> None:
+    """Give every layer its TIME dimension. MapProxy's own configuration knows no days and misreads single dates."""
+    for server in _all_servers(servers):
+        if isinstance(server, WMTSServer):
+            for layer in server.layers[LAYER].layers.values():
+                layer.dimensions = {"time": KnownDates(dates)}
+            if not isinstance(server, WMTSRestServer):
+                server.capabilities_class = TimedCapabilities
+        elif isinstance(server, WMSServer):
+            server.layers[LAYER].dimensions = {"time": KnownDates(dates)}
+            _refuse_unknown_dates(server, dates)
+
+
+def _all_servers(servers: Iterable[Any]) -> Iterable[Any]:
+    for server in servers:
+        yield from server.services.values() if hasattr(server, "services") else (server,)
+
+
+def _refuse_unknown_dates(server: WMSServer, dates: Dates) -> None:
+    """WMS 1.3.0, C.3.2: an invalid value of a dimension is an exception. MapProxy leaves that to its sources."""
+    check = server.check_map_request
+
+    def check_with_time(request: Any) -> None:
+        check(request)
+        try:
+            dates.index(time_of(request.dimensions))
+        except OpenEOError as error:
+            code = "InvalidDimensionValue"
+            raise RequestError(xml_text(error.message), code=code, request=request) from error
+
+    server.check_map_request = check_with_time

@@ -1,0 +1,157 @@
+"""A service as a source of MapProxy: maps, values of a pixel and the legend, in this process and without HTTP."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from io import BytesIO
+from typing import Any
+
+from mapproxy.config.configuration.source import SourceConfiguration
+from mapproxy.extent import MapExtent
+from mapproxy.featureinfo import FeatureInfoDoc, HTMLFeatureInfoDoc, JSONFeatureInfoDoc, TextFeatureInfoDoc
+from mapproxy.image import ImageResult
+from mapproxy.image.opts import ImageFormat, ImageOptions
+from mapproxy.layer import InfoLayer
+from mapproxy.layer.map_layer import MapLayer
+from mapproxy.query import InfoQuery, LegendQuery, MapQuery
+from mapproxy.source import LegendSource, SourceError
+from mapproxy.srs import SRS
+
+from openeo_plugin.errors import OpenEOError
+from services.legend import legend, legend_size
+from services.served import GEOGRAPHIC, MapRequest, ServedService
+from services.tile_matrix import grid_of, tile_at
+
+SOURCE_TYPE = "openeo_service"
+
+# MapProxy does not hand TIME to GetFeatureInfo, so the door leaves it here for the thread of the request.
+requested_time: ContextVar[str | None] = ContextVar("requested_time", default=None)
+
+log = logging.getLogger(__name__)
+
+
+class ServiceSourceConfiguration(SourceConfiguration):
+    """`{type: openeo_service, served: ServedService}` in the sources of a configuration."""
+
+    source_type = (SOURCE_TYPE,)
+
+    def source(self, params: Any = None) -> MapLayer:
+        """What answers GetMap and GetTile."""
+        return ServiceMap(self.conf["served"])
+
+    def fi_source(self, params: Any = None) -> InfoLayer:
+        """What answers GetFeatureInfo."""
+        return ServiceInfo(self.conf["served"])
+
+    def lg_source(self, params: Any = None) -> LegendSource | None:
+        """What answers GetLegendGraphic."""
+        size = legend_size(self.conf["served"].unranged_style)
+        return ServiceLegend(self.conf["served"], size) if size else None
+
+
+class ServiceMap(MapLayer):
+    """Pictures of a service, already encoded; MapProxy passes them on as they are."""
+
+    supports_meta_tiles = True
+
+    def __init__(self, served: ServedService) -> None:
+        super().__init__(ImageOptions(transparent=True, format="image/png"))
+        self.served = served
+        self.extent = extent_of(served)
+
+    def get_map(self, query: MapQuery) -> ImageResult:
+        """The picture of a query.
+
+        Raises: SourceError, with a message fit for clients.
+        """
+        crs = crs_of(query.srs)
+        width, height = query.size
+        geobox = grid_of(query.bbox, width, height, crs)
+        image_format = "jpeg" if ImageFormat(query.format).ext == "jpeg" else "png"
+        request = MapRequest(geobox, time_of(query.dimensions), tile_at(query.bbox, crs))
+        try:
+            content = self.served.picture(request, image_format)
+        except Exception as error:
+            raise SourceError(_message(error)) from error
+        options = ImageOptions(transparent=image_format == "png", format=f"image/{image_format}")
+        return ImageResult(BytesIO(content), size=query.size, image_opts=options)
+
+
+class ServiceInfo(InfoLayer):
+    """Values of all bands in the pixel of the cube under a position."""
+
+    def __init__(self, served: ServedService) -> None:
+        self.served = served
+
+    def get_info(self, query: InfoQuery) -> FeatureInfoDoc:
+        """Values by band, and the date they belong to."""
+        west, south, east, north = query.bbox
+        x = west + (query.pos[0] + 0.5) * (east - west) / query.size[0]
+        y = north - (query.pos[1] + 0.5) * (north - south) / query.size[1]
+        time = requested_time.get()
+        try:
+            values = self.served.values_at(x, y, crs_of(query.srs), time)
+        except Exception as error:
+            raise SourceError(_message(error)) from error
+        return _document(str(query.info_format), self.served.dates.label(time), values)
+
+
+class ServiceLegend(LegendSource):
+    """The legend of a service; `size` is (width, height) in pixels."""
+
+    def __init__(self, served: ServedService, size: tuple[int, int]) -> None:
+        self.served = served
+        self.size = size
+
+    def get_legend(self, query: LegendQuery) -> ImageResult:
+        """The legend as a picture."""
+        image = legend(self.served.style)
+        return ImageResult(image, size=image.size, image_opts=ImageOptions(format="image/png"))
+
+
+def extent_of(served: ServedService) -> MapExtent:
+    """Where the data lies: in its own CRS if that has an EPSG code, else in degrees."""
+    code = epsg_of(served)
+    crs = code or GEOGRAPHIC
+    return MapExtent(served.bounds(crs), SRS(crs))
+
+
+def epsg_of(served: ServedService) -> str | None:
+    """`EPSG:n` of the data's CRS, if it has such a code."""
+    crs = served.description.grid.crs
+    code = crs.epsg if crs is not None else None
+    return f"EPSG:{code}" if code else None
+
+
+def crs_of(srs: Any) -> str:
+    """A CRS of MapProxy with the axes in the order x, y."""
+    return GEOGRAPHIC if srs.srs_code in ("CRS:84", "CRS84") else str(srs.srs_code)
+
+
+def time_of(dimensions: Mapping[str, str] | None) -> str | None:
+    """The value of TIME, however it is written."""
+    return next((value for name, value in (dimensions or {}).items() if name.lower() == "time"), None)
+
+
+def _message(error: Exception) -> str:
+    """What a client may know of an error; the rest stands in the log under an id."""
+    if isinstance(error, OpenEOError):
+        return html.escape(error.message)
+    internal = OpenEOError("Internal")
+    log.error("Internal error %s in a map service", internal.id, exc_info=error)
+    return internal.message
+
+
+def _document(info_format: str, time: str | None, values: Mapping[str, float | None]) -> FeatureInfoDoc:
+    if "json" in info_format:
+        return JSONFeatureInfoDoc(json.dumps({"time": time, "values": dict(values)}))
+    rows = [("time", time)] if time else []
+    shown = [*rows, *((name, "no data" if value is None else f"{value:.9g}") for name, value in values.items())]
+    if "html" in info_format:
+        cells = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(str(v))}</td></tr>" for n, v in shown)
+        return HTMLFeatureInfoDoc(f"<html><body><table>{cells}</table></body></html>")
+    return TextFeatureInfoDoc("\n".join(f"{name}: {value}" for name, value in shown))

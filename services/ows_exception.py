@@ -1,0 +1,38 @@
+"""Exception reports of OWS requests that are refused before MapProxy sees them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+_WMS_130 = """<?xml version="1.0" encoding="UTF-8"?>
+<ServiceExceptionReport version="1.3.0" xmlns="http://www.opengis.net/ogc">
+  <ServiceException code="InvalidParameterValue">{message}</ServiceException>
+</ServiceExceptionReport>
+"""
+_WMS_111 = """<?xml version="1.0" encoding="UTF-8"?>
+<ServiceExceptionReport version="1.1.1">
+  <ServiceException code="InvalidParameterValue">{message}</ServiceException>
+</ServiceExceptionReport>
+"""
+_OWS = """<?xml version="1.0" encoding="UTF-8"?>
+<ExceptionReport xmlns="http://www.opengis.net/ows/1.1" version="1.1.0" xml:lang="en">
+  <Exception exceptionCode="InvalidParameterValue">
+    <ExceptionText>{message}</ExceptionText>
+  </Exception>
+</ExceptionReport>
+"""
+
+
+def exception_report(message: str, given: Mapping[str, str]) -> tuple[bytes, str]:
+    """The report in the form the request's service and version ask for, and its media type.
+
+    Args:
+        message: for the user.
+        given: parameters of the request by lower-case name.
+    """
+    template, media_type = _OWS, "application/xml"
+    if given.get("service", "").upper() == "WMS":
+        old = given.get("version") == "1.1.1"
+        template, media_type = (_WMS_111, "application/vnd.ogc.se_xml") if old else (_WMS_130, "text/xml")
+    return template.format(message=html.escape(message)).encode(), media_type
