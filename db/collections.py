@@ -20,7 +20,7 @@ from openeo_plugin.errors import OpenEOError
 type Documents = list[dict[str, Any]]
 Kind = Literal["source", "result"]
 SUBJECT = "collections"
-_NO_FOOTPRINT = {"ewkb": None, "west": None, "south": None, "east": None, "north": None}
+_NO_FOOTPRINT = {"wkb": None, "west": None, "south": None, "east": None, "north": None}
 
 
 class CollectionStore:
@@ -158,7 +158,7 @@ def _item_row(collection_id: str, item: dict[str, Any]) -> dict[str, Any]:
         "id": item["id"],
         "datetime": first,
         "end_datetime": last,
-        "footprint": place.pop("ewkb"),
+        "footprint": place.pop("wkb"),
         "document": item,
         **place,
     }

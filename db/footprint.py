@@ -1,4 +1,4 @@
-"""Where an item lies: its geometry as EWKB in EPSG:4326, and its bounding box."""
+"""Where an item lies: its geometry as WKB in EPSG:4326, and its bounding box."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Footprint:
     costs the search a candidate and never a hit.
     """
 
-    ewkb: bytes
+    wkb: bytes
     west: float
     south: float
     east: float
@@ -44,7 +44,7 @@ def footprint_of(item: dict[str, Any]) -> Footprint | None:
     west, south, east, north = geometry.bounds
     if not all(map(math.isfinite, geometry.bounds)):
         raise ValueError(f"the footprint of item '{item.get('id')}' holds coordinates that are not numbers")
-    return Footprint(shapely.to_wkb(shapely.set_srid(geometry, 4326), include_srid=True), west, south, east, north)
+    return Footprint(shapely.to_wkb(geometry), west, south, east, north)
 
 
 def parts_of(box: Box) -> list[Box]:
@@ -55,11 +55,11 @@ def parts_of(box: Box) -> list[Box]:
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
-def meets_box(ewkb: bytes, west: float, south: float, east: float, north: float) -> bool:
+def meets_box(wkb: bytes, west: float, south: float, east: float, north: float) -> bool:
     """Whether a geometry and a box have a point in common; the box's edge belongs to it."""
     import shapely
 
-    return bool(shapely.intersects(shapely.from_wkb(ewkb), shapely.box(west, south, east, north)))
+    return bool(shapely.intersects(shapely.from_wkb(wkb), shapely.box(west, south, east, north)))
 
 
 def flat_box(bbox: Sequence[float] | None) -> Box | None:

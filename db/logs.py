@@ -32,7 +32,6 @@ def write_entry(
     """Add an entry to the log of a job or service. What is None in `fields` is left out."""
     given = {name: value for name, value in fields.items() if value is not None}
     text = message if len(message) <= MESSAGE_MAX_CHARACTERS else message[: MESSAGE_MAX_CHARACTERS - 1] + "…"
-    text = text.replace("\x00", "\ufffd")  # PostgreSQL can't store NUL
     session.add(rows(subject_id=subject_id, time=time, severity=severity_of(level), message=text, fields=given))
 
 

@@ -13,13 +13,11 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
-    Text,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from db.types import UtcDateTime, footprint_type, json_type
+from db.types import UtcDateTime, Words, footprint_type, json_type
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -37,7 +35,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map = {  # noqa: RUF012 - as SQLAlchemy documents it
-        str: String(),
+        str: Words(),
         int: Integer(),
         float: Float(),
         bool: Boolean(),
@@ -106,8 +104,8 @@ class JobRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str]
-    title: Mapped[str | None] = mapped_column(Text)
-    description: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None]
+    description: Mapped[str | None]
     process: Mapped[dict[str, Any]]
     plan: Mapped[str | None]
     budget: Mapped[float | None]
@@ -142,7 +140,7 @@ class LogColumns:
     key: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
     time: Mapped[datetime]
     severity: Mapped[int]
-    message: Mapped[str] = mapped_column(Text)
+    message: Mapped[str]
     fields: Mapped[dict[str, Any]]
 
 
@@ -173,8 +171,8 @@ class ServiceRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str]
     type: Mapped[str]
-    title: Mapped[str | None] = mapped_column(Text)
-    description: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None]
+    description: Mapped[str | None]
     process: Mapped[dict[str, Any]]
     configuration: Mapped[dict[str, Any]]
     enabled: Mapped[bool]

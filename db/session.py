@@ -14,10 +14,12 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from db.footprint import meets_box
 
+DatabaseError = SQLAlchemyError  # what the database raises when it can't be reached or refuses
 BUSY_TIMEOUT_S = 30
 Clock = Callable[[], datetime]
 
@@ -126,12 +128,16 @@ def _to_json(value: Any) -> str:
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(url, json_serializer=_to_json, pool_pre_ping=True, pool_size=5, max_overflow=40)
+    return create_engine(
+        url, json_serializer=_to_json, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=40
+    )
 
 
 def _sqlite(url: URL) -> Engine:
     options: dict[str, Any] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_S}
-    engine = create_engine(url, json_serializer=_to_json, connect_args=options, pool_size=5, max_overflow=40)
+    engine = create_engine(
+        url, json_serializer=_to_json, hide_parameters=True, connect_args=options, pool_size=5, max_overflow=40
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import geoalchemy2
-from sqlalchemy import JSON, DateTime, LargeBinary
+from sqlalchemy import JSON, DateTime, LargeBinary, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -34,15 +34,31 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text of any length.
+
+    NUL, which PostgreSQL can't hold, and lone surrogates become U+FFFD: an id that holds them matches nothing.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The text as every database can take it."""
+        if value is None or (value.isascii() and "\x00" not in value):
+            return value
+        return value.replace("\x00", "\ufffd").encode(errors="surrogatepass").decode(errors="replace")
+
+
 def json_type() -> TypeEngine[Any]:
     """JSON: `jsonb` on PostgreSQL, text on SQLite. None is SQL's NULL."""
     return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def footprint_type() -> TypeEngine[Any]:
-    """A geometry in EPSG:4326, given as EWKB bytes: PostGIS `geometry` there, a blob on SQLite.
+    """A geometry in EPSG:4326, given as WKB bytes: PostGIS `geometry` there, a blob on SQLite.
 
     On SQLite the R*Tree `item_bounds`, kept by triggers, does the search; see the first migration.
     """
-    geometry = geoalchemy2.Geometry("GEOMETRY", srid=4326, spatial_index=False, from_text="ST_GeomFromEWKB")
+    geometry = geoalchemy2.Geometry("GEOMETRY", srid=4326, spatial_index=False, from_text="ST_GeomFromWKB")
     return LargeBinary().with_variant(geometry, "postgresql")

@@ -111,7 +111,7 @@ _BELONGINGS: dict[str, type[JobRow] | type[ServiceRow] | type[ProcessRow] | type
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def _existing(session: Session, name: str) -> UserRow:

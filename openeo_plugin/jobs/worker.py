@@ -1,0 +1,259 @@
+"""The worker: claims jobs and runs each in a process group of its own.
+
+One thread, so that forking is safe. Killing a worker, even with SIGKILL, loses nothing: the processes of its jobs die
+with it, the leases run out, and another worker goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from config.settings import Settings
+from db.jobs import Job, JobStore, QueueRules
+from db.session import Database, DatabaseError
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.child import RunJob, run_in_child
+from openeo_plugin.jobs.death import error_of
+
+KILL_GRACE_S = 1.0  # between SIGTERM and SIGKILL; a canceled job must be gone within 2 s
+_POLL_WHILE_KILLING_S = 0.05
+_PAUSE_WITHOUT_DATABASE_S = 1.0
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class _Running:
+    """A job's process. `killing_since` is set once it was told to stop; times are of the monotonic clock, in s."""
+
+    job: Job
+    pid: int
+    beaten: float
+    killing_since: float | None = None
+    was_killed: bool = False
+
+    @property
+    def lease(self) -> str:
+        return self.job.worker or ""
+
+
+class Worker:
+    """Runs the jobs of a database until it is told to stop.
+
+    Args:
+        settings: `lease_s`, `heartbeat_s`, `job_poll_s`, `job_attempts_max` and `running_jobs_per_user` matter here.
+        database_url: where the jobs are.
+        run_job: runs the job of that id and calls `JobStore.finish` or `fail`. It is called in a forked process, whose
+            SIGTERM ends it at once, and must open its own connections (`Database` does so by itself).
+        slots: how many jobs run at once.
+        parent_pid: the process that must live for this worker to go on; None for a worker of its own.
+        discard: called with the id of a job that was deleted while it ran, once nothing of it runs any more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database_url: str,
+        run_job: RunJob,
+        *,
+        slots: int = 1,
+        parent_pid: int | None = None,
+        discard: Callable[[str], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._run_job = run_job
+        self._slots = slots
+        self._parent_pid = parent_pid
+        self._discard = discard
+        self._database = Database(database_url)
+        self._database_url = database_url
+        rules = QueueRules(settings.job_attempts_max, settings.running_jobs_per_user)
+        self._jobs = JobStore(self._database, rules=rules)
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._running: list[_Running] = []
+        self._stopping = False
+        self._wake_fd = -1
+
+    def run(self) -> None:
+        """Work until SIGTERM, SIGINT or the death of the parent; then stop what runs and give it back to the queue."""
+        with self._signals():
+            while not self._stopping and self._parent_lives():
+                try:
+                    self._turn()
+                    self._wait(self._pause_s())
+                except DatabaseError:
+                    _LOG.exception("The database can't be reached")
+                    self._fence()
+                    self._wait(_PAUSE_WITHOUT_DATABASE_S)
+            self._stop()
+
+    def _turn(self) -> None:
+        self._reap()
+        self._notice_lost_leases()
+        self._beat()
+        while len(self._running) < self._slots and not self._stopping and self._take():
+            pass
+
+    # starting
+
+    def _take(self) -> bool:
+        job = self._jobs.claim(f"{self._name}-{secrets.token_hex(4)}", self._settings.lease_s)
+        if job is None:
+            return False
+        self._database.dispose()  # no connection may cross the fork
+        worker_pid = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            run_in_child(job, self._run_job, self._database_url, worker_pid)
+        self._running.append(_Running(job, pid, time.monotonic()))
+        _LOG.info("Job %s runs as process %d", job.id, pid)
+        return True
+
+    # watching
+
+    def _notice_lost_leases(self) -> None:
+        alive = [running for running in self._running if running.killing_since is None]
+        if alive:
+            held = self._jobs.held(running.lease for running in alive)
+            for running in alive:
+                if running.lease not in held:
+                    self._kill(running)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        for running in self._running:
+            if running.killing_since is None and now - running.beaten >= self._settings.heartbeat_s:
+                if self._jobs.heartbeat(running.job.id, running.lease, self._settings.lease_s):
+                    running.beaten = now
+                else:
+                    self._kill(running)
+
+    def _fence(self) -> None:
+        """Without a database: stop jobs whose lease has run out, as another worker may have them."""
+        for running in self._running:
+            if time.monotonic() - running.beaten >= self._settings.lease_s:
+                self._kill(running)
+        self._press()
+
+    # ending
+
+    def _kill(self, running: _Running) -> None:
+        if running.killing_since is None:
+            _LOG.info("Job %s is stopped", running.job.id)
+            running.killing_since, running.was_killed = time.monotonic(), True
+            _signal_group(running.pid, signal.SIGTERM)
+
+    def _press(self) -> None:
+        """SIGKILL for those that did not go by themselves."""
+        for running in self._running:
+            since = running.killing_since
+            if since is not None and time.monotonic() - since >= KILL_GRACE_S:
+                _signal_group(running.pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        self._press()
+        for running in [running for running in self._running if _has_ended(running.pid)]:
+            _signal_group(
+                running.pid, signal.SIGKILL
+            )  # what it left behind; the zombie still keeps the group's id ours
+            self._settle(running)
+
+    def _settle(self, running: _Running) -> None:
+        """Bring the job of an ended process into an honest state; tried again if the database can't be reached."""
+        wait_status = _peek_status(running.pid)
+        # A job that has finished refuses `fail`, as its lease is over.
+        if running.was_killed or not self._jobs.fail(running.job.id, running.lease, error_of(wait_status)):
+            self._jobs.release(running.job.id, running.lease)
+            self._discard_if_deleted(running.job.id)
+        os.waitpid(running.pid, 0)
+        self._running.remove(running)
+
+    def _discard_if_deleted(self, job_id: str) -> None:
+        if self._discard is None:
+            return
+        try:
+            self._jobs.find(job_id)
+        except OpenEOError:
+            try:
+                self._discard(job_id)
+            except Exception:
+                _LOG.exception("What the deleted job %s left could not be removed", job_id)
+
+    def _stop(self) -> None:
+        for running in self._running:
+            self._kill(running)
+        deadline = time.monotonic() + 2 * KILL_GRACE_S
+        while self._running and time.monotonic() < deadline:
+            try:
+                self._reap()
+            except DatabaseError:
+                _LOG.exception("A job could not be given back; its lease will run out")
+            self._wait(_POLL_WHILE_KILLING_S)
+        self._database.dispose()
+
+    # waiting
+
+    def _pause_s(self) -> float:
+        killing = any(running.killing_since is not None for running in self._running)
+        return min(_POLL_WHILE_KILLING_S, self._settings.job_poll_s) if killing else self._settings.job_poll_s
+
+    def _wait(self, pause_s: float) -> None:
+        """Sleep, unless a signal arrives: a child that ended, or the wish to stop."""
+        readable, _, _ = select.select([self._wake_fd], [], [], pause_s)
+        if readable:
+            os.read(self._wake_fd, 4096)
+
+    def _parent_lives(self) -> bool:
+        return self._parent_pid is None or os.getppid() == self._parent_pid
+
+    def _ask_to_stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        self._wake_fd, write_fd = os.pipe()
+        os.set_blocking(self._wake_fd, False)
+        os.set_blocking(write_fd, False)
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)}
+        signal.signal(signal.SIGTERM, self._ask_to_stop)
+        signal.signal(signal.SIGINT, self._ask_to_stop)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        woken = signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(woken)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(self._wake_fd)
+            os.close(write_fd)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal a job's process group; the process alone, if it has not yet made its group."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    except PermissionError:  # macOS says so of a group of zombies
+        pass
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _peek_status(pid: int) -> int:
+    """The wait status of an ended process, which stays a zombie."""
+    info = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert info is not None
+    return info.si_status << 8 if info.si_code == os.CLD_EXITED else info.si_status
