@@ -13,7 +13,7 @@ from openeo_plugin.engine.kernels.nulls import CHUNK, kernel, mark_nulls, null_r
 @kernel
 def total(
     values: Array, nodata: Any, has_nodata: bool, codes: Array, table: Array, mode: int,
-    least: int, divide: bool, accumulator: Array, out: Array,
+    least: int, nulls: Array, divide: bool, accumulator: Array, out: Array,
 ) -> None:  # fmt: skip
     """Sum, or mean if `divide`, over T into `out` (P,), float32 or float64; NaN with fewer than `least` values.
 
@@ -21,7 +21,7 @@ def total(
     """
     length, pixels = values.shape
     runs = null_runs(table)
-    null, nulls = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint16)
+    null = np.empty(CHUNK, np.uint8)
     zero = accumulator.dtype.type(0)
     for start in range(0, pixels, CHUNK):
         size = min(CHUNK, pixels - start)
@@ -43,12 +43,20 @@ def total(
 
 @kernel
 def product(
-    values: Array, nodata: Any, has_nodata: bool, codes: Array, table: Array, mode: int, least: int, out: Array
+    values: Array,
+    nodata: Any,
+    has_nodata: bool,
+    codes: Array,
+    table: Array,
+    mode: int,
+    least: int,
+    nulls: Array,
+    out: Array,
 ) -> None:
     """Product over T into `out` (P,), float32 or float64; NaN with fewer than `least` values."""
     length, pixels = values.shape
     runs = null_runs(table)
-    null, nulls = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint16)
+    null = np.empty(CHUNK, np.uint8)
     accumulator = np.empty(CHUNK, np.float64)
     for start in range(0, pixels, CHUNK):
         size = min(CHUNK, pixels - start)
@@ -69,7 +77,7 @@ def product(
 @kernel
 def variance(
     values: Array, nodata: Any, has_nodata: bool, codes: Array, table: Array, mode: int,
-    least: int, root: bool, out: Array,
+    least: int, nulls: Array, root: bool, out: Array,
 ) -> None:  # fmt: skip
     """Sample variance (n - 1), or its `root`, over T into `out` (P,); NaN with fewer than `least` values, least >= 2.
 
@@ -77,7 +85,7 @@ def variance(
     """
     length, pixels = values.shape
     runs = null_runs(table)
-    null, nulls = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint16)
+    null = np.empty(CHUNK, np.uint8)
     mean, squares = np.empty(CHUNK, np.float64), np.empty(CHUNK, np.float64)
     for start in range(0, pixels, CHUNK):
         size = min(CHUNK, pixels - start)

@@ -27,19 +27,28 @@ def _merge_exchange(size: int) -> list[tuple[int, int]]:
     return comparators
 
 
+LONGEST = 4096
+"""Beyond so many values no network is built: it would have half a million comparators."""
+
+
 def _as_array(comparators: list[tuple[int, int]]) -> Array:
     return np.array(comparators, np.int64).reshape(-1, 2)
 
 
 @functools.lru_cache(maxsize=64)
 def sorting_network(size: int) -> Array:
-    """Comparators (i, j), i < j, int64 (n, 2): the smaller value goes to i. Afterwards all are in order."""
-    return _as_array(_merge_exchange(size))
+    """Comparators (i, j), i < j, int64 (n, 2): the smaller value goes to i. Afterwards all are in order.
+
+    Empty for more than `LONGEST` values, for which the kernels sort otherwise.
+    """
+    return _as_array(_merge_exchange(size) if size <= LONGEST else [])
 
 
 @functools.lru_cache(maxsize=64)
 def middle_network(size: int) -> Array:
     """As `sorting_network`, without the comparators that the two middle places do not depend on."""
+    if size > LONGEST:
+        return _as_array([])
     wanted = set(middle_places(size))
     kept: list[tuple[int, int]] = []
     for i, j in reversed(_merge_exchange(size)):

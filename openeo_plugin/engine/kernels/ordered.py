@@ -13,12 +13,15 @@ from openeo_plugin.engine.kernels.nulls import CHUNK, kernel, mark_nulls, null_r
 @kernel
 def chunk_width(length: int) -> int:
     """Pixels in a chunk: fewer when there are many values for each, so that all of them stay in the cache."""
-    return min(CHUNK, max(256, 131072 // length))
+    return min(CHUNK, max(16, 131072 // length))
 
 
 @kernel
 def exchange(rows: Array, network: Array, size: int) -> None:
-    """Run a network over the first `size` columns of `rows` (T, chunk)."""
+    """Run a network over the first `size` columns of `rows` (T, chunk); without comparators sort each column."""
+    if network.shape[0] == 0 and rows.shape[0] > 1:
+        for x in range(size):
+            rows[:, x] = np.sort(rows[:, x])
     for q in range(network.shape[0]):
         first = rows[network[q, 0]]
         second = rows[network[q, 1]]
@@ -41,7 +44,7 @@ def set_nan_aside(row: Array, null: Array, instead: Any, nan: Array) -> None:
 @kernel
 def median(
     values: Array, nodata: Any, has_nodata: bool, codes: Array, table: Array, mode: int,
-    least: int, watch_nan: bool, network: Array, places: Array, ends: Array, out: Array,
+    least: int, nulls: Array, watch_nan: bool, network: Array, places: Array, ends: Array, out: Array,
 ) -> None:  # fmt: skip
     """Median over T into `out` (P,), float32 or float64; NaN with fewer than `least` values or with a NaN among them.
 
@@ -50,10 +53,10 @@ def median(
     Takes network and places of `middle_network` and `middle_places`, and the smallest and largest value of the type.
     """
     length, pixels = values.shape
-    width = chunk_width(length)
+    width = min(chunk_width(length), pixels)
     runs = null_runs(table)
     rows = np.empty((length, width), values.dtype)
-    null, nan, nulls = np.empty(width, np.uint8), np.zeros(width, np.uint8), np.empty(width, np.uint16)
+    null, nan = np.empty(width, np.uint8), np.zeros(width, np.uint8)
     low, high = ends[0], ends[1]
     half = out.dtype.type(0.5)
     single = places[0] if length % 2 == 0 else places[1]
@@ -74,13 +77,13 @@ def median(
         first, second, middle = rows[places[0]], rows[places[1]], rows[single]
         result = out[start : start + size]
         for x in range(size):
-            count = length - np.int64(nulls[x])
+            count = length - np.int32(nulls[x])
             pair = half * first[x] + half * second[x]
             value = out.dtype.type(middle[x]) if count & 1 else out.dtype.type(pair)
             result[x] = value if count >= least else np.nan
         if watch_nan:
             for x in range(size):
-                if nan[x] and length - np.int64(nulls[x]) >= least:
+                if nan[x] and length - np.int32(nulls[x]) >= least:
                     result[x] = np.nan
                 nan[x] = 0
 
@@ -88,7 +91,7 @@ def median(
 @kernel
 def quantiles(
     values: Array, nodata: Any, has_nodata: bool, codes: Array, table: Array, mode: int,
-    least: int, watch_nan: bool, network: Array, high: Any, probabilities: Array, out: Array,
+    least: int, nulls: Array, watch_nan: bool, network: Array, high: Any, probabilities: Array, out: Array,
 ) -> None:  # fmt: skip
     """Quantiles over T into `out` (Q, P), by linear interpolation between order statistics (type 7).
 
@@ -97,10 +100,10 @@ def quantiles(
     Takes a network of `sorting_network`, the largest value of the type, and probabilities in 0..1 as float64 (Q,).
     """
     length, pixels = values.shape
-    width = chunk_width(length)
+    width = min(chunk_width(length), pixels)
     runs = null_runs(table)
     rows = np.empty((length, width), values.dtype)
-    null, nan, nulls = np.empty(width, np.uint8), np.zeros(width, np.uint8), np.empty(width, np.uint16)
+    null, nan = np.empty(width, np.uint8), np.zeros(width, np.uint8)
     for start in range(0, pixels, width):
         size = min(width, pixels - start)
         nulls[:] = 0
@@ -118,7 +121,7 @@ def quantiles(
         for q in range(probabilities.size):
             result = out[q, start : start + size]
             for x in range(size):
-                count = length - np.int64(nulls[x])
+                count = length - np.int32(nulls[x])
                 if count < least or nan[x]:
                     result[x] = np.nan
                     continue

@@ -13,7 +13,7 @@ from openeo_plugin.engine.kernels.nulls import CHUNK, kernel, mark_nulls, null_r
 @kernel
 def extreme(
     values: Array, nodata: Any, has_nodata: bool, codes: Array, table: Array, mode: int,
-    least: int, watch_nan: bool, largest: bool, worst: Any, missing: Any, out: Array,
+    least: int, nulls: Array, watch_nan: bool, largest: bool, worst: Any, missing: Any, out: Array,
 ) -> None:  # fmt: skip
     """Smallest (or `largest`) value over T into `out` (P,), of the values' type; a NaN among them gives NaN.
 
@@ -21,7 +21,7 @@ def extreme(
     """
     length, pixels = values.shape
     runs = null_runs(table)
-    null, nulls = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint16)
+    null = np.empty(CHUNK, np.uint8)
     nan = np.zeros(CHUNK, np.uint8)
     for start in range(0, pixels, CHUNK):
         size = min(CHUNK, pixels - start)

@@ -16,60 +16,57 @@ from openeo_plugin.engine.kernels import moments, ordered, picks
 from openeo_plugin.engine.kernels.networks import middle_network, middle_places, sorting_network
 from openeo_plugin.engine.kernels.nulls import CHUNK, KernelArguments, kernel_arguments
 
+Run = Callable[[KernelArguments, int, Array, Array], None]
+"""Runs a kernel: its arguments, how many values a pixel needs, scratch that counts nulls, where the result goes."""
+
 
 def median(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
     """The middle value, or the mean of the two in the middle."""
 
-    def run(given: KernelArguments, least: int, out: Array) -> None:
+    def run(given: KernelArguments, least: int, nulls: Array, out: Array) -> None:
         size = given.length
         places = np.array(middle_places(size), np.int64)
         ends = _ends(given.values.dtype)
-        ordered.median(*given, least, given.watch_nan, middle_network(size), places, ends, out)
+        ordered.median(*given, least, nulls, given.watch_nan, middle_network(size), places, ends, out)
 
     return _real(pixels, run, ignore_nodata)
-
-
-def mean(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
-    """The arithmetic mean."""
-
-    def run(given: KernelArguments, least: int, out: Array) -> None:
-        moments.total(*given, least, True, _sums(given), out)
-
-    return _real(pixels, run, ignore_nodata)
-
-
-def sum_(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
-    """The sum; integers add up exactly before the result is rounded to its type."""
-    return _real(
-        pixels, lambda given, least, out: moments.total(*given, least, False, _sums(given), out), ignore_nodata
-    )
-
-
-def product(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
-    """The product."""
-    return _real(pixels, lambda given, least, out: moments.product(*given, least, out), ignore_nodata)
-
-
-def variance(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
-    """The sample variance; null with fewer than two values."""
-    return _real(pixels, lambda given, least, out: moments.variance(*given, least, False, out), ignore_nodata, least=2)
-
-
-def sd(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
-    """The sample standard deviation; null with fewer than two values."""
-    return _real(pixels, lambda given, least, out: moments.variance(*given, least, True, out), ignore_nodata, least=2)
 
 
 def quantiles(pixels: Pixels, probabilities: Sequence[float], ignore_nodata: bool = True) -> Pixels:
     """Quantiles of type 7, along a new first axis: (Q, *rest)."""
     wanted = np.asarray(probabilities, np.float64)
 
-    def run(given: KernelArguments, least: int, out: Array) -> None:
+    def run(given: KernelArguments, least: int, nulls: Array, out: Array) -> None:
         high = _ends(given.values.dtype)[1]
         network = sorting_network(given.length)
-        ordered.quantiles(*given, least, given.watch_nan, network, high, wanted, out)
+        ordered.quantiles(*given, least, nulls, given.watch_nan, network, high, wanted, out)
 
     return _real(pixels, run, ignore_nodata, results=wanted.size)
+
+
+def mean(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
+    """The arithmetic mean."""
+    return _total(pixels, ignore_nodata, divide=True)
+
+
+def sum_(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
+    """The sum; integers add up exactly before the result is rounded to its type."""
+    return _total(pixels, ignore_nodata, divide=False)
+
+
+def product(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
+    """The product."""
+    return _real(pixels, lambda given, *others: moments.product(*given, *others), ignore_nodata)
+
+
+def variance(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
+    """The sample variance; null with fewer than two values."""
+    return _variance(pixels, ignore_nodata, root=False)
+
+
+def sd(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
+    """The sample standard deviation; null with fewer than two values."""
+    return _variance(pixels, ignore_nodata, root=True)
 
 
 def min_(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
@@ -93,7 +90,7 @@ def last(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
 
 
 def count(pixels: Pixels) -> Pixels:
-    """How many values are valid: neither null nor NaN nor infinite. uint16, never null."""
+    """How many values are valid: neither null nor NaN nor infinite. Never null."""
     return Pixels(_counted(kernel_arguments(pixels), finite=True).reshape(pixels.shape[1:]))
 
 
@@ -132,12 +129,9 @@ def _ends(dtype: np.dtype[Any]) -> Array:
     return np.array([limits.min, limits.max], dtype)
 
 
-def _sums(given: KernelArguments) -> Array:
-    """Scratch for sums: exact for integers up to 32 bits, float64 else."""
-    dtype = given.values.dtype
-    if dtype.kind == "f" or dtype.itemsize == 8:
-        return np.empty(CHUNK, np.float64)
-    return np.empty(CHUNK, np.int32 if dtype.itemsize <= 2 and given.length <= 32767 else np.int64)
+def _counter(given: KernelArguments, size: int = CHUNK) -> Array:
+    """Scratch that counts up to T."""
+    return np.empty(size, np.uint16 if given.length < 1 << 16 else np.uint32)
 
 
 def _least(given: KernelArguments, ignore_nodata: bool, least: int = 1) -> int:
@@ -146,19 +140,42 @@ def _least(given: KernelArguments, ignore_nodata: bool, least: int = 1) -> int:
 
 
 def _counted(given: KernelArguments, *, finite: bool) -> Array:
-    out = np.empty(given.pixels, np.uint16)
-    picks.count(*given, finite and given.values.dtype.kind == "f", out)
+    out = _counter(given, given.pixels)
+    if given.pixels:
+        picks.count(*given, finite and given.values.dtype.kind == "f", out)
     return out
 
 
-def _too_few(given: KernelArguments, least: int, shape: tuple[int, ...]) -> DeferredNull:
-    """Null where a pixel has fewer than `least` values; counted when asked for."""
-    return DeferredNull(lambda: np.broadcast_to((_counted(given, finite=False) < least).reshape(shape[-2:]), shape))
+def _too_few(given: KernelArguments, least: int, rest: tuple[int, ...]) -> DeferredNull:
+    """Null where a pixel has fewer than `least` values; counted when asked for. `rest`: shape of the pixels."""
+    return DeferredNull(lambda: (_counted(given, finite=False) < least).reshape(rest))
+
+
+def _total(pixels: Pixels, ignore_nodata: bool, *, divide: bool) -> Pixels:
+    def run(given: KernelArguments, least: int, nulls: Array, out: Array) -> None:
+        moments.total(*given, least, nulls, divide, _sums(given), out)
+
+    return _real(pixels, run, ignore_nodata)
+
+
+def _variance(pixels: Pixels, ignore_nodata: bool, *, root: bool) -> Pixels:
+    def run(given: KernelArguments, least: int, nulls: Array, out: Array) -> None:
+        moments.variance(*given, least, nulls, root, out)
+
+    return _real(pixels, run, ignore_nodata, least=2)
+
+
+def _sums(given: KernelArguments) -> Array:
+    """Scratch for sums: exact for integers up to 32 bits, float64 else."""
+    dtype = given.values.dtype
+    if dtype.kind == "f" or dtype.itemsize == 8:
+        return np.empty(CHUNK, np.float64)
+    return np.empty(CHUNK, np.int32 if dtype.itemsize <= 2 and given.length <= 32767 else np.int64)
 
 
 def _real(
     pixels: Pixels,
-    run: Callable[[KernelArguments, int, Array], None],
+    run: Run,
     ignore_nodata: bool,
     *,
     least: int = 1,
@@ -172,13 +189,14 @@ def _real(
     if given.length < least:
         return null_pixels(rest, dtype, np.nan)
     out = np.empty(given.pixels if results is None else (results, given.pixels), dtype)
-    run(given, least, out)
+    if out.size:
+        run(given, least, _counter(given), out)
     values = out.reshape(rest)
     if not given.may_be_null:
         return Pixels(values)
     if not given.watch_nan:
         return Pixels(values, nodata=np.nan)
-    return Pixels(values, mask=_too_few(given, least, rest), nan_marks=True)
+    return Pixels(values, mask=_too_few(given, least, pixels.shape[1:]), nan_marks=True)
 
 
 def _extreme(pixels: Pixels, ignore_nodata: bool, *, largest: bool) -> Pixels:
@@ -188,7 +206,7 @@ def _extreme(pixels: Pixels, ignore_nodata: bool, *, largest: bool) -> Pixels:
     missing = _missing(given)
 
     def run(out: Array) -> None:
-        picks.extreme(*given, least, given.watch_nan, largest, worst, missing, out)
+        picks.extreme(*given, least, _counter(given), given.watch_nan, largest, worst, missing, out)
 
     return _picked(pixels, given, run, least)
 
@@ -215,7 +233,8 @@ def _picked(pixels: Pixels, given: KernelArguments, run: Callable[[Array], None]
     if given.length < least:
         return null_pixels(rest, pixels.dtype, given.nodata if given.has_nodata else None)
     out = np.empty(given.pixels, given.values.dtype)
-    run(out)
+    if out.size:
+        run(out)
     values = out.reshape(rest)
     values = values.view(np.bool_) if pixels.dtype == np.bool_ else values
     if given.has_nodata:
@@ -228,7 +247,8 @@ def _picked(pixels: Pixels, given: KernelArguments, run: Callable[[Array], None]
 def _truth(pixels: Pixels, ignore_nodata: bool, *, wanted: bool) -> Pixels:
     given = kernel_arguments(pixels)
     out = np.empty(given.pixels, np.uint8)
-    picks.truth(*given, wanted, out)
+    if out.size:
+        picks.truth(*given, wanted, out)
     found = out.reshape(pixels.shape[1:])
     values = (found & 1).astype(bool)
     # Nulls are reduced in pairs, so that a single one by itself is like no value at all.
