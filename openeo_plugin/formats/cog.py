@@ -53,7 +53,7 @@ class CogTiles:
         self._quarters: dict[_Place, dict[tuple[int, int], Kept]] = {}
         self._lock = threading.Lock()
         planes = (files, len(layout.bands))
-        self._offsets = [np.full((*planes, *tiles), -1, np.int64) for tiles in layout.tiles]
+        self._offsets = [np.zeros((*planes, *tiles), np.int64) for tiles in layout.tiles]
         self._counts = [np.zeros((*planes, *tiles), np.uint32) for tiles in layout.tiles]
 
     def put(self, file: int, band: int, row: int, column: int, values: Array) -> None:
@@ -70,12 +70,10 @@ class CogTiles:
             place, values = self._fold(place, half)
 
     def write(self, file: int, path: Path) -> None:
-        """Put the tiles of one file behind its head.
+        """Put the tiles of one file, all of which must have come, behind its head.
 
-        Raises: ValueError if tiles are missing; StorageFailure.
+        Raises: StorageFailure.
         """
-        if any((offsets[file] < 0).any() for offsets in self._offsets):
-            raise ValueError("Windows are missing.")
         start, moved = self._new_offsets(file)
         with storage_failures(), path.open("xb") as target:
             target.write(start)

@@ -97,6 +97,7 @@ def _gdal_metadata(bands: Sequence[Band]) -> list[Tag]:
         }
         for role, value in known.items():
             if value is not None:
-                text = escape(str(value), {'"': "&quot;"})
+                # GDAL escapes twice, and unescapes twice
+                text = escape(escape(str(value), {'"': "&quot;"}))
                 items.append(f'  <Item name="{role.upper()}" sample="{sample}" role="{role}">{text}</Item>\n')
     return [Tag(42112, ASCII, f"<GDALMetadata>\n{''.join(items)}</GDALMetadata>\n")] if items else []

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import Label, SpatialDimension
-from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.times import Span, span_of_labels
 
@@ -78,18 +77,6 @@ def file_label(label: Label) -> str:
     """A label as part of a file name: `2022-06-12T10:00:31Z` becomes `2022-06-12T100031Z`."""
     text = re.sub(r"[^A-Za-z0-9.+-]+", "-", str(label).replace(":", ""))
     return text.strip(".-")[:80] or "label"
-
-
-def check_window(window: Window, grid: Grid, align: tuple[int, int]) -> None:
-    """Refuse a window that is not aligned or sticks out.
-
-    Raises: ValueError.
-    """
-    axes = zip((window.y, window.x), window.shape, grid.shape, align, strict=True)
-    for start, length, size, step in axes:
-        end = start + length
-        if start < 0 or end > size or length < 1 or start % step or (end % step and end != size):
-            raise ValueError(f"{window} does not fit blocks of {align} on a grid of {grid.shape.yx}.")
 
 
 def _distinct(stem: str, used: set[str]) -> str:

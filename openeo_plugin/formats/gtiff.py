@@ -14,7 +14,8 @@ from openeo_plugin.cube.pixels import Block
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.cog import CogTiles
 from openeo_plugin.formats.cog_layout import CogLayout
-from openeo_plugin.formats.cut import Image, check_window, images
+from openeo_plugin.formats.coverage import Coverage
+from openeo_plugin.formats.cut import Image, images
 from openeo_plugin.formats.options import FILENAME_PREFIX, checked
 from openeo_plugin.formats.part_file import NewFiles, storage_failures
 from openeo_plugin.formats.stored_type import as_stored, stored_type, stored_values
@@ -102,12 +103,13 @@ class GTiffWriter:
         self._folder = folder
         self._tiles = CogTiles(layout, len(cuts), folder)
         self.align = layout.tile
+        self._coverage = Coverage(layout.grid, self.align)
         self.bands: tuple[Band, ...] = as_stored(layout.bands, layout.stored)
         self.names = tuple(f"{image.stem}.tif" for image in cuts)
 
     def write(self, window: Window, block: Block) -> None:
         """Cut a window into tiles and encode them in the calling thread."""
-        check_window(window, self._layout.grid, self.align)
+        self._coverage.check(window)
         rows, columns = self.align
         for band, pixels in enumerate(block.bands):
             values = stored_values(pixels, self._layout.stored)
@@ -117,11 +119,13 @@ class GTiffWriter:
                     for x in range(0, window.width, columns):
                         place = (window.y + y) // rows, (window.x + x) // columns
                         self._tiles.put(file, band, *place, plane[y : y + rows, x : x + columns])
+        self._coverage.add(window)
 
     def finish(self) -> list[Asset]:
         """Put the files together."""
         files = NewFiles(self._folder)
         try:
+            self._coverage.require_all()
             assets = []
             for number, name in enumerate(self.names):
                 hidden = files.path_for(name)

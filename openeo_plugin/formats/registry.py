@@ -5,8 +5,11 @@ from __future__ import annotations
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.formats.format import Format
 from openeo_plugin.formats.gtiff import COG, GTIFF
+from openeo_plugin.formats.json import JSONFormat
+from openeo_plugin.formats.netcdf import NetCDFFormat
+from openeo_plugin.formats.png import PNGFormat
 
-_ALL: tuple[Format, ...] = (GTIFF, COG)
+_ALL: tuple[Format, ...] = (GTIFF, COG, NetCDFFormat(), PNGFormat(), JSONFormat())
 
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from openeo_plugin.cube.dimensions import Label
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 # month of the first day, number of months; seasons that begin in December and November belong to the year of their end
 _SEASONS = {"djf": (12, 3), "mam": (3, 3), "jja": (6, 3), "son": (9, 3), "ndjfma": (11, 6), "mjjaso": (5, 6)}
@@ -53,6 +54,18 @@ def span_of_labels(labels: Sequence[Label], siblings: Sequence[Label]) -> Span:
         return Span()
     start, end = min(p[0] for p in periods), max(p[1] for p in periods)
     return Span(datetime=rfc3339(start)) if start == end else Span(start=rfc3339(start), end=rfc3339(end))
+
+
+def since_epoch(labels: Sequence[Label]) -> tuple[str, list[int]] | None:
+    """CF units and whole numbers in the coarsest unit that is exact; None if a label is no instant."""
+    moments = [instant(label) for label in labels]
+    if not moments or any(moment is None for moment in moments):
+        return None
+    passed = [(moment - _EPOCH) // timedelta(microseconds=1) for moment in moments if moment is not None]
+    for unit, size in (("days", 86_400_000_000), ("seconds", 1_000_000), ("microseconds", 1)):
+        if all(value % size == 0 for value in passed):
+            return f"{unit} since 1970-01-01T00:00:00Z", [value // size for value in passed]
+    return None
 
 
 def rfc3339(moment: datetime) -> str:

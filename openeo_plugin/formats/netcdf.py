@@ -1,0 +1,242 @@
+"""netCDF-4 by the CF conventions 1.8: one file for the whole cube, one variable per band, written window by window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from openeo_plugin.cube.bands import Band
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.dimensions import BandsDimension, SpatialDimension
+from openeo_plugin.cube.grid import Window
+from openeo_plugin.cube.pixels import Array, Block
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.formats.asset import Asset
+from openeo_plugin.formats.coverage import Coverage
+from openeo_plugin.formats.netcdf_head import band_attributes, write_coordinates
+from openeo_plugin.formats.options import FILENAME_PREFIX, checked
+from openeo_plugin.formats.part_file import NewFiles, storage_failures
+from openeo_plugin.formats.stored_type import StoredType, as_stored, stored_type, stored_values
+from openeo_plugin.formats.times import span_of_labels
+
+_MEDIA_TYPE = "application/x-netcdf"
+_CHUNK = 512
+_MOST_LABELS = 100_000
+
+# The HDF5 library below netCDF4 is one for the process and not safe in threads.
+_HDF5 = threading.Lock()
+
+
+@contextmanager
+def _hdf5() -> Iterator[None]:
+    """The library for oneself. It reports a full disk as RuntimeError."""
+    with _HDF5, storage_failures():
+        try:
+            yield
+        except RuntimeError as error:
+            raise OpenEOError("StorageFailure", reason="the netCDF library could not write the file") from error
+
+
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "compress": {
+        "type": "string",
+        "description": "How the variables are compressed, without loss.",
+        "enum": ["DEFLATE", "NONE"],
+        "default": "DEFLATE",
+    },
+    "zlevel": {
+        "type": "integer",
+        "description": "Effort of DEFLATE: 1 is fast, 9 gives the smallest files.",
+        "minimum": 1,
+        "maximum": 9,
+        "default": 1,
+    },
+    "filename_prefix": FILENAME_PREFIX,
+}
+
+_DESCRIPTION = (
+    "One netCDF-4 file (CF-1.8) for the whole cube. Every band is a variable named like it, with its own data type and "
+    "nodata as _FillValue (NaN for real numbers, for which null and NaN are the same); a cube without bands is the "
+    "variable `data`. The other dimensions keep their order. Dates become CF times, other labels strings. The values "
+    "are those of the cube: scale and offset stand in `openeo_scale` and `openeo_offset`, which readers don't apply."
+)
+
+
+@dataclass(frozen=True)
+class NetCDFFormat:
+    """netCDF under its GDAL name."""
+
+    name: str = "netCDF"
+    title: str = "Network Common Data Form (netCDF)"
+    description: str = _DESCRIPTION
+    gis_data_types: tuple[str, ...] = ("raster",)
+    media_type: str = _MEDIA_TYPE
+    extension: str = ".nc"
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PARAMETERS)
+
+    def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> NetCDFWriter:
+        """A writer of one file; see `Format.writer`."""
+        values = checked(self.parameters, options)
+        _require_suitable(description)
+        level = values["zlevel"] if values["compress"] == "DEFLATE" else 0
+        return NetCDFWriter(description, folder, values.get("filename_prefix", name), level)
+
+
+def _require_suitable(description: CubeDescription) -> None:
+    if 0 in description.shape or 0 in description.grid.shape or not description.bands:
+        raise OpenEOError("DataCubeEmpty")
+    if max((len(d.labels) for d in description.labelled), default=0) > _MOST_LABELS:
+        raise OpenEOError(
+            "FormatUnsuitable", format="netCDF", reason=f"a dimension has more than {_MOST_LABELS} labels."
+        )
+    if any(isinstance(d, SpatialDimension) for d in description.dimensions) and not description.grid.axis_aligned:
+        raise OpenEOError("FormatUnsuitable", format="netCDF", reason="the grid is rotated. Try GTiff instead.")
+
+
+def variable_names(description: CubeDescription) -> tuple[str, ...]:
+    """The name of each band's variable: the band's, unless it is taken or netCDF forbids it."""
+    used = {*description.names, "crs"}
+    found = []
+    for band in description.bands:
+        wanted = band.name.replace("/", "_").strip() or "data"
+        name, number = (f"band_{wanted}" if wanted in used else wanted), 1
+        while name in used:
+            number += 1
+            name = f"band_{wanted}_{number}"
+        used.add(name)
+        found.append(name)
+    return tuple(found)
+
+
+class NetCDFWriter:
+    """Writes one file under a lock, as HDF5 wants; threads that wait for it are the back-pressure. See `Writer`."""
+
+    def __init__(self, description: CubeDescription, folder: Path, prefix: str, level: int) -> None:
+        self._description = description
+        self._folder = folder
+        self._level = level
+        self.names: tuple[str, ...] = (f"{prefix}.nc",)
+        self.bands: tuple[Band, ...] = tuple(as_stored([b], stored_type([b]))[0] for b in description.bands)
+        self._types = [stored_type([band]) for band in description.bands]
+        self._axes = _Axes(description)
+        rows, columns = description.grid.shape
+        self.align = (min(_CHUNK, rows), min(_CHUNK, columns))
+        self._coverage = Coverage(description.grid, self.align)
+        self._files = NewFiles(folder)
+        self._hidden = self._files.path_for(self.names[0])
+        self._dataset: netCDF4.Dataset | None = None
+        try:
+            self._create()
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, window: Window, block: Block) -> None:
+        """Store a window in every variable."""
+        self._coverage.check(window)
+        place = self._axes.place(window)
+        arrays = [self._axes.arranged(stored_values(p, t)) for p, t in zip(block.bands, self._types, strict=True)]
+        with _hdf5():
+            if self._dataset is None:
+                raise ValueError("The file is closed.")
+            for name, values in zip(self._variables, arrays, strict=True):
+                self._dataset.variables[name][place] = values
+        self._coverage.add(window)
+
+    def finish(self) -> list[Asset]:
+        """Close the file and give it its name."""
+        try:
+            self._coverage.require_all()
+            with _hdf5():
+                if self._dataset is not None:
+                    self._dataset.close()
+                    self._dataset = None
+                size_bytes = self._hidden.stat().st_size
+            self._files.reveal()
+        finally:
+            self.abort()
+        return [self._asset(size_bytes)]
+
+    def abort(self) -> None:
+        """Close and delete what has no name yet."""
+        dataset, self._dataset = self._dataset, None
+        if dataset is not None:
+            with suppress(OpenEOError), _hdf5():
+                dataset.close()
+        self._files.discard()
+
+    def _create(self) -> None:
+        description = self._description
+        self._variables = variable_names(description)
+        with _hdf5():
+            self._dataset = dataset = netCDF4.Dataset(self._hidden, "w", format="NETCDF4")
+            dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc")})
+            mapped = write_coordinates(dataset, description)
+            for name, band, stored in zip(self._variables, description.bands, self._types, strict=True):
+                variable = dataset.createVariable(name, stored.dtype, self._axes.names, **self._storage(stored))
+                variable.set_auto_maskandscale(False)
+                variable.setncatts(band_attributes(band, mapped=mapped))
+
+    def _storage(self, stored: StoredType) -> dict[str, Any]:
+        found: dict[str, Any] = {"fill_value": False}
+        if stored.nodata is not None:
+            found["fill_value"] = stored.dtype.type(stored.nodata)
+        if self._axes.names:
+            found["chunksizes"] = self._axes.chunks(self.align)
+            if self._level:
+                found |= {"compression": "zlib", "complevel": self._level}
+        return found
+
+    def _asset(self, size_bytes: int) -> Asset:
+        description = self._description
+        times = [label for d in description.temporal for label in d.labels]
+        span = span_of_labels(times, times)
+        spatial = [d for d in description.dimensions if isinstance(d, SpatialDimension)]
+        return Asset(
+            path=self._folder / self.names[0],
+            media_type=_MEDIA_TYPE,
+            title=self.names[0].removesuffix(".nc"),
+            size_bytes=size_bytes,
+            grid=description.grid if len(spatial) == 2 else None,
+            bands=self.bands,
+            datetime=span.datetime,
+            start=span.start,
+            end=span.end,
+            labels={d.name: d.labels for d in description.labelled},
+        )
+
+
+class _Axes:
+    """From the axes of pixels (*labelled, y, x) to those of a variable, in the cube's own order without bands."""
+
+    def __init__(self, description: CubeDescription) -> None:
+        self._dimensions = tuple(d for d in description.dimensions if not isinstance(d, BandsDimension))
+        self.names = tuple(d.name for d in self._dimensions)
+        labelled = [d.name for d in description.labelled]
+        axes = {d.axis for d in self._dimensions if isinstance(d, SpatialDimension)}
+        self._dropped = tuple(len(labelled) + i for i, axis in enumerate("yx") if axis not in axes)
+        sources = [*labelled, *(axis for axis in "yx" if axis in axes)]
+        keys = [d.axis if isinstance(d, SpatialDimension) else d.name for d in self._dimensions]
+        self._order = tuple(sources.index(key) for key in keys)
+
+    def arranged(self, values: Array) -> Array:
+        """Values as the variable holds them."""
+        return np.transpose(np.squeeze(values, self._dropped), self._order)
+
+    def place(self, window: Window) -> tuple[slice, ...] | Any:
+        """Where a window lies in the variable."""
+        spans = {"y": slice(window.y, window.y + window.height), "x": slice(window.x, window.x + window.width)}
+        places = tuple(spans[d.axis] if isinstance(d, SpatialDimension) else slice(None) for d in self._dimensions)
+        return places or Ellipsis
+
+    def chunks(self, align: tuple[int, int]) -> tuple[int, ...]:
+        """Chunks of one label each, as large as a window is aligned."""
+        sizes = {"y": align[0], "x": align[1]}
+        return tuple(sizes[d.axis] if isinstance(d, SpatialDimension) else 1 for d in self._dimensions)
