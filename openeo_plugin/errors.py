@@ -108,6 +108,8 @@ ERRORS: dict[str, ErrorDefinition] = {
     "ArrayElementParameterConflict": ErrorDefinition(400, "The process array_element takes an index or a label."),
     "ArrayNotLabeled": ErrorDefinition(400, "The array has no labels."),
     "ArrayLabelConflict": ErrorDefinition(400, "At least one label stands in both arrays."),
+    "MultiplicandMissing": ErrorDefinition(400, "A multiplication needs at least two numbers."),
+    "DivisionByZero": ErrorDefinition(400, "Numbers can't be divided by zero."),
     "MinMaxSwapped": ErrorDefinition(400, "The minimum lies above the maximum."),
     "NirBandAmbiguous": ErrorDefinition(400, "The near infrared band can't be told; name it in `nir`."),
     "RedBandAmbiguous": ErrorDefinition(400, "The red band can't be told; name it in `red`."),

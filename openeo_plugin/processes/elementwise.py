@@ -34,7 +34,7 @@ def elementwise(
     """Let a numpy function of numbers be called with JSON values, nulls and `Pixels`.
 
     Args:
-        native: give the function the values in their own type (comparisons), not as floating point.
+        native: give the function the values in their own type, not as floating point (comparisons: it gives bool).
         absorbs_nan: the function may give a number for NaN (`power(NaN, 0)`), so nulls are restored afterwards.
     """
 
@@ -124,12 +124,10 @@ def on_pixels(
     """Evaluate on pixels (and JSON constants among them)."""
     codes = shared_palette(operands)
     if codes is not None:
-        return on_palette(
-            lambda o: on_pixels(evaluate, o, native=native, absorbs_nan=absorbs_nan), operands, codes
-        )
+        return on_palette(lambda o: on_pixels(evaluate, o, native=native, absorbs_nan=absorbs_nan), operands, codes)
     shape = np.broadcast_shapes(*[o.shape for o in operands if isinstance(o, Pixels)])
     if any(o is None for o in operands):
-        return null_pixels(shape, np.dtype(np.float32), np.nan)
+        return null_pixels(shape, np.dtype(bool), None) if native else null_pixels(shape, np.dtype(np.float32), np.nan)
     if native:
         values = evaluate(*[o.plain().values if isinstance(o, Pixels) else o for o in operands])
         return Pixels(np.broadcast_to(values, shape), mask=either_null(operands, shape))
@@ -137,6 +135,8 @@ def on_pixels(
     null = either_null(operands, shape)
     if null is None:
         return Pixels(values)
+    if values.dtype.kind != "f":
+        return Pixels(values, mask=null)
     if absorbs_nan:
         values = np.where(null.flags(), values.dtype.type(np.nan), values)
     return Pixels(values, mask=null, nan_marks=True)

@@ -7,9 +7,29 @@ import inspect
 from types import ModuleType
 
 from openeo_plugin.graph.definition import ProcessDefinition
-from openeo_plugin.processes import arithmetic
+from openeo_plugin.processes import (
+    arithmetic,
+    comparison,
+    constants,
+    dates,
+    development,
+    logic,
+    rounding,
+    texts,
+    trigonometry,
+)
 
-FAMILIES: tuple[ModuleType, ...] = (arithmetic,)
+FAMILIES: tuple[ModuleType, ...] = (
+    arithmetic,
+    comparison,
+    constants,
+    dates,
+    development,
+    logic,
+    rounding,
+    texts,
+    trigonometry,
+)
 
 
 def definitions_in(family: ModuleType) -> list[ProcessDefinition]:

@@ -85,3 +85,134 @@ Anything = Annotated[Any, Schema({})]
 
 RasterCube = Annotated[Any, Schema({"type": "object", "subtype": "datacube"})]
 """An operator of the engine: a cube that is described, not computed."""
+
+NumberOrNull = Annotated[Any, Schema({"type": ["number", "null"]})]
+"""A JSON number or null, or `Pixels` inside a callback; an element-wise function sees floats or arrays of them."""
+
+BooleanOrNull = Annotated[Any, Schema({"type": ["boolean", "null"]})]
+"""A JSON boolean or null, or `Pixels` of bool inside a callback."""
+
+IntegerOrNull = Annotated[Any, Schema({"type": ["integer", "null"]})]
+"""A JSON integer or null, or `Pixels` of whole numbers inside a callback."""
+
+TextOrNull = Annotated[str | None, Schema({"type": ["string", "null"]})]
+
+Comparable = Annotated[Any, Schema({"type": ["number", "boolean", "string", "null"]})]
+"""A JSON value that is no array and no object, or `Pixels` inside a callback."""
+
+
+def cube(*dimensions: dict[str, Any]) -> Schema:
+    """The schema of a data cube that must have some dimensions."""
+    schema: dict[str, Any] = {"type": "object", "subtype": "datacube"}
+    return Schema(schema | {"dimensions": list(dimensions)} if dimensions else schema)
+
+
+SPATIAL: dict[str, Any] = {"type": "spatial", "axis": ["x", "y"]}
+
+SpatialCube = Annotated[Any, cube(SPATIAL)]
+"""An operator whose cube has x and y."""
+
+BandsCube = Annotated[Any, cube({"type": "bands"})]
+"""An operator whose cube has bands."""
+
+SpatialBandsCube = Annotated[Any, cube(SPATIAL, {"type": "bands"})]
+"""An operator whose cube has x, y and bands."""
+
+TemporalCube = Annotated[Any, cube({"type": "temporal"})]
+"""An operator whose cube has a temporal dimension."""
+
+_INSTANTS: list[dict[str, Any]] = [
+    {"type": "string", "format": "date-time", "subtype": "date-time"},
+    {"type": "string", "format": "date", "subtype": "date"},
+]
+
+INTERVAL: dict[str, Any] = {
+    "type": "array",
+    "subtype": "temporal-interval",
+    "uniqueItems": True,
+    "minItems": 2,
+    "maxItems": 2,
+    "items": {"anyOf": [*_INSTANTS, {"type": "null"}]},
+}
+
+TemporalInterval = Annotated[list[Any], Schema(INTERVAL)]
+"""[start, end), RFC 3339 instants or dates, either of which may be null."""
+
+TemporalIntervals = Annotated[
+    list[Any],
+    Schema(
+        {
+            "type": "array",
+            "subtype": "temporal-intervals",
+            "minItems": 1,
+            "items": {**INTERVAL, "items": {"anyOf": [*_INSTANTS, {"type": "string", "subtype": "time"}, {"type": "null"}]}},
+        }
+    ),
+]
+"""Several [start, end)."""
+
+BOUNDING_BOX: dict[str, Any] = {
+    "type": "object",
+    "subtype": "bounding-box",
+    "required": ["west", "south", "east", "north"],
+    "properties": {
+        "west": {"type": "number"},
+        "south": {"type": "number"},
+        "east": {"type": "number"},
+        "north": {"type": "number"},
+        "base": {"type": ["number", "null"], "default": None},
+        "height": {"type": ["number", "null"], "default": None},
+        "crs": {
+            "anyOf": [
+                {"type": "integer", "subtype": "epsg-code", "minimum": 1000},
+                {"type": "string", "subtype": "wkt2-definition"},
+            ],
+            "default": 4326,
+        },
+    },
+}
+
+BoundingBoxJson = Annotated[dict[str, Any], Schema(BOUNDING_BOX)]
+"""west, south, east, north and crs."""
+
+BandName = Annotated[str, Schema({"type": "string", "subtype": "band-name"})]
+
+BandNames = Annotated[
+    list[str] | None,
+    Schema(
+        [
+            {"type": "array", "minItems": 1, "items": {"type": "string", "subtype": "band-name"}},
+            {"type": "null"},
+        ]
+    ),
+]
+"""Names or common names of bands, null for all."""
+
+Labels = Annotated[list[Any], Schema({"type": "array", "uniqueItems": True, "items": {"type": ["number", "string"]}})]
+"""Distinct dimension labels."""
+
+LabelCondition = Annotated[
+    Callable[..., Any],
+    callback(
+        Parameter(
+            "value",
+            "One label of the dimension.",
+            [
+                {"type": "number"},
+                {"type": "string"},
+                {"type": "string", "format": "date-time", "subtype": "date-time"},
+                {"type": "string", "format": "date", "subtype": "date"},
+                {"type": "string", "format": "time", "subtype": "time"},
+            ],
+        ),
+        returns={"type": "boolean"},
+    ),
+]
+"""Called with value=, context=; gives a boolean."""
+
+Y = Parameter("y", "The value of the second cube.", {})
+OverlapResolver = Annotated[Callable[..., Any], callback(X, Y, returns={})]
+"""Called with x=, y=, context=."""
+
+Stac = Annotated[Any, Schema({"type": "object", "subtype": "stac"})]
+"""A STAC resource."""
