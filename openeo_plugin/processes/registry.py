@@ -14,7 +14,9 @@ from openeo_plugin.processes import (
     dates,
     development,
     logic,
+    picks,
     rounding,
+    statistics,
     texts,
     trigonometry,
 )
@@ -26,7 +28,9 @@ FAMILIES: tuple[ModuleType, ...] = (
     dates,
     development,
     logic,
+    picks,
     rounding,
+    statistics,
     texts,
     trigonometry,
 )

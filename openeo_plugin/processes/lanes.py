@@ -1,0 +1,87 @@
+"""Arrays in processes: a JSON list, a labelled one, or `Lanes` - the values along a dimension for every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from openeo_plugin.cube.dimensions import Label
+from openeo_plugin.cube.labelled_array import LabelledArray
+from openeo_plugin.cube.pixels import Lanes, Pixels, null_pixels
+from openeo_plugin.errors import OpenEOError
+
+
+def lanes_of(data: Any) -> Lanes | None:
+    """The array as lanes if its elements are pixels (constants among them are spread); None for plain JSON.
+
+    An array without elements is plain JSON: it has no pixels that could tell a shape.
+    """
+    if isinstance(data, Lanes):
+        return data
+    pixels = [e for e in data if isinstance(e, Pixels)]
+    if not pixels:
+        return None
+    shape = np.broadcast_shapes(*[p.shape for p in pixels])
+    common = np.result_type(*[p.dtype for p in pixels])
+    elements = [e if isinstance(e, Pixels) else constant_pixels(e, shape, common) for e in data]
+    return Lanes(labels_of(data), elements=elements)
+
+
+def constant_pixels(value: Any, shape: tuple[int, ...], like: np.dtype[Any]) -> Pixels:
+    """The same value in every pixel, in the smallest type that fits beside pixels of type `like`.
+
+    Raises: ProcessParameterInvalid for what can't stand in a pixel.
+    """
+    if value is None:
+        return null_pixels(shape, like, None)
+    if isinstance(value, bool):
+        dtype = np.dtype(bool)
+    elif isinstance(value, int):
+        dtype = np.min_scalar_type(value)
+    elif isinstance(value, float):
+        dtype = np.result_type(like, np.float32)
+    else:
+        raise OpenEOError(
+            "ProcessGraphInvalid", reason=f"a {type(value).__name__} can't stand beside pixels in an array"
+        )
+    return Pixels(np.broadcast_to(np.asarray(value, dtype), shape))
+
+
+def labels_of(data: Any) -> tuple[Label, ...] | None:
+    """The labels of an array; None if it has none."""
+    if isinstance(data, Lanes | LabelledArray):
+        return data.labels
+    return None
+
+
+def like(data: Any, values: Sequence[Any]) -> list[Any]:
+    """A JSON list of as many values as `data` has elements, with its labels if it has any."""
+    labels = labels_of(data)
+    return list(values) if labels is None else LabelledArray(values, labels)
+
+
+def elements_of(data: Any) -> list[Any]:
+    """The elements, JSON values or pixels."""
+    return data.elements() if isinstance(data, Lanes) else list(data)
+
+
+def array_of(values: Sequence[Any], labels: tuple[Label, ...] | None) -> Any:
+    """An array of these elements: lanes if there are pixels among them, else a JSON list, with labels if given."""
+    array = list(values) if labels is None else LabelledArray(values, labels)
+    return lanes_of(array) or array
+
+
+def is_null(value: Any) -> bool:
+    """Whether a JSON value is null."""
+    return value is None
+
+
+def by_element(data: Any, function: Callable[[Any, int, Label | None], Any]) -> Any:
+    """The array of what a function gives for every element, its index and its label."""
+    labels = labels_of(data)
+    values = [
+        function(element, i, None if labels is None else labels[i]) for i, element in enumerate(elements_of(data))
+    ]
+    return array_of(values, labels)

@@ -1,0 +1,136 @@
+"""Reducers that pick, count or judge the elements of an array, whatever their type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from openeo_plugin.cube.pixels import Lanes, Pixels
+from openeo_plugin.engine.kernels import reductions
+from openeo_plugin.processes.lanes import elements_of, lanes_of
+from openeo_plugin.processes.process import Schema, process
+from openeo_plugin.processes.types import AnyArray, Anything, BooleanOrNull, Booleans, Number, ValueCondition
+
+Everything = Annotated[Literal[True], Schema({"type": "boolean", "const": True})]
+
+
+@process(level="L1", categories=["arrays", "reducer"])
+def first(data: AnyArray, ignore_nodata: bool = True) -> Anything:
+    """First element of an array.
+
+    Args:
+        data: elements of any type.
+        ignore_nodata: whether nulls are passed over; if not, the first element is given even if it is null.
+    Returns: the first element, or null if there is none.
+    Source: openeo-processes 2.0.0-rc.2, first.
+    """
+    return _pick(data, reductions.first, ignore_nodata, 0)
+
+
+@process(level="L1", categories=["arrays", "reducer"])
+def last(data: AnyArray, ignore_nodata: bool = True) -> Anything:
+    """Last element of an array.
+
+    Args:
+        data: elements of any type.
+        ignore_nodata: whether nulls are passed over; if not, the last element is given even if it is null.
+    Returns: the last element, or null if there is none.
+    Source: openeo-processes 2.0.0-rc.2, last.
+    """
+    return _pick(data, reductions.last, ignore_nodata, -1)
+
+
+def _pick(data: Any, kernel: Callable[[Pixels, bool], Pixels], ignore_nodata: bool, position: int) -> Any:
+    lanes = lanes_of(data)
+    if lanes is not None and (ignore_nodata or not len(lanes)):
+        return kernel(lanes.stack(), ignore_nodata)
+    if lanes is not None:
+        return lanes.element(position % len(lanes))
+    found = [v for v in data if v is not None] if ignore_nodata else data
+    return found[position] if found else None
+
+
+@process(level="L2", categories=["arrays", "math > statistics", "reducer"])
+def count(data: AnyArray, condition: ValueCondition | Everything | None = None, context: Anything = None) -> Number:
+    """Number of elements in an array.
+
+    By default valid elements are counted: those that are neither null nor NaN nor infinite.
+
+    Args:
+        data: elements of any type.
+        condition: a process graph that tells for each element whether to count it, or true to count every element.
+        context: passed on to the condition.
+    Returns: the number.
+    Source: openeo-processes 2.0.0-rc.2, count.
+    """
+    if condition is True:
+        return len(data)
+    lanes = lanes_of(data)
+    if condition is not None:
+        verdicts = [condition(x=element, context=context) for element in elements_of(lanes or data)]
+        return _count_true(lanes_of(verdicts) or verdicts)
+    if lanes is not None:
+        return reductions.count(lanes.stack())  # type: ignore[return-value]
+    return sum(_is_valid(v) for v in data)
+
+
+def _is_valid(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _count_true(verdicts: Any) -> Any:
+    """How many verdicts are true; null is not."""
+    if not isinstance(verdicts, Lanes):
+        return sum(v is True for v in verdicts)
+    true = [_true(p) for p in verdicts.elements()]
+    return Pixels(np.sum(true, axis=0, dtype=np.uint16))
+
+
+def _true(pixels: Pixels) -> Any:
+    values, null = pixels.plain().values != 0, pixels.null()
+    return values if null is None else values & ~null
+
+
+@process(level="L2", categories=["logic", "reducer"], id="any")
+def any_(data: Booleans, ignore_nodata: bool = True) -> BooleanOrNull:
+    """Whether at least one value of an array is true.
+
+    An array without values gives false.
+
+    Args:
+        data: booleans.
+        ignore_nodata: whether nulls are left out; if not, the result is null unless a value is true, as for `or`.
+    Returns: true, false, or null.
+    Source: openeo-processes 2.0.0-rc.2, any.
+    """
+    return _judge(data, reductions.any_, ignore_nodata, wanted=True)
+
+
+@process(level="L2", categories=["logic", "reducer"], id="all")
+def all_(data: Booleans, ignore_nodata: bool = True) -> BooleanOrNull:
+    """Whether all values of an array are true.
+
+    An array without values gives true.
+
+    Args:
+        data: booleans.
+        ignore_nodata: whether nulls are left out; if not, the result is null unless a value is false, as for `and`.
+    Returns: true, false, or null.
+    Source: openeo-processes 2.0.0-rc.2, all.
+    """
+    return _judge(data, reductions.all_, ignore_nodata, wanted=False)
+
+
+def _judge(data: Any, kernel: Callable[[Pixels, bool], Pixels], ignore_nodata: bool, *, wanted: bool) -> Any:
+    """Whether a `wanted` value is there, for `any`; whether none is, for `all`."""
+    lanes = lanes_of(data)
+    if lanes is not None:
+        return kernel(lanes.stack(), ignore_nodata)
+    if any(v is wanted for v in data):
+        return wanted
+    # Nulls are reduced in pairs, so that a single one by itself is like no value at all.
+    unknown = not ignore_nodata and len(data) > 1 and any(v is None for v in data)
+    return None if unknown else not wanted
