@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from openeo_plugin.errors import OpenEOError
 from services.dates import dates_of
@@ -17,60 +17,14 @@ from services.render import Readable
 from services.served import ServedService, map_description
 from services.style import bind
 
+if TYPE_CHECKING:
+    from db.services import Service
+    from openeo_plugin.backend import Backend
+
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 OPENED = 64
 WAITING = 24
 WAIT_S = 20.0
-
-
-class StoredService(Protocol):
-    """A service as the database keeps it."""
-
-    id: str
-    owner: str
-    type: str
-    title: str | None
-    description: str | None
-    process: dict[str, Any]
-    configuration: dict[str, Any]
-    enabled: bool
-    version: int
-
-
-class ServiceFinder(Protocol):
-    """The part of the service store that is needed here."""
-
-    def find(self, service_id: str) -> StoredService:
-        """The service of any owner; ServiceNotFound."""
-
-
-class Planner(Protocol):
-    """The part of a driver that is needed here."""
-
-    def plan(self, process: dict[str, Any], user: str | None, parameters: dict[str, Any] | None = None) -> Readable: ...  # noqa: D102
-
-
-class ServingSettings(Protocol):
-    """The settings that the faces need."""
-
-    threads: int
-    tile_max_zoom: int
-
-    @property
-    def public_base(self) -> str: ...  # noqa: D102
-
-
-class ServingBackend(Protocol):
-    """The part of the back-end that is needed here."""
-
-    @property
-    def services(self) -> ServiceFinder: ...  # noqa: D102
-
-    @property
-    def driver(self) -> Planner: ...  # noqa: D102
-
-    @property
-    def settings(self) -> ServingSettings: ...  # noqa: D102
 
 
 @dataclass
@@ -87,7 +41,7 @@ class OpenServices:
         limit: how many are kept open.
     """
 
-    def __init__(self, backend: ServingBackend, limit: int = OPENED) -> None:
+    def __init__(self, backend: Backend, limit: int = OPENED) -> None:
         self._backend = backend
         self._limit = limit
         self._lock = threading.Lock()
@@ -109,7 +63,7 @@ class OpenServices:
                 slot.served = open_service(self._backend, service)
             return slot.served, service.version
 
-    def _find(self, service_id: str) -> StoredService:
+    def _find(self, service_id: str) -> Service:
         if not SERVICE_ID.fullmatch(service_id):
             raise OpenEOError("ServiceNotFound", identifier=service_id[:128])
         service = self._backend.services.find(service_id)
@@ -126,7 +80,7 @@ class OpenServices:
             return slot
 
 
-def open_service(backend: ServingBackend, service: StoredService) -> ServedService:
+def open_service(backend: Backend, service: Service) -> ServedService:
     """Plan the process of a stored service, with the rights of its owner."""
     process, owner = service.process, service.owner
 
@@ -177,7 +131,7 @@ def _collect(value: Any, names: frozenset[str], found: set[str]) -> None:
             _collect(inner, names, found)
 
 
-def _texts(service: StoredService) -> dict[str, str]:
+def _texts(service: Service) -> dict[str, str]:
     configured = service.configuration
     return {
         "title": configured.get("title") or service.title or service.id,

@@ -17,6 +17,7 @@ from mapproxy.wsgiapp import MapProxyApp
 
 from openeo_plugin.errors import OpenEOError
 from services.dates import Dates
+from services.legend import legend_size
 from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration, epsg_of, time_of
 from services.served import ServedService
 from services.service_type import LAYER
@@ -33,16 +34,16 @@ def register_source() -> None:
     register_source_configuration(SOURCE_TYPE, ServiceSourceConfiguration)
 
 
-def mapproxy_app(served: ServedService, public_base: str, max_zoom: int) -> MapProxyApp:
+def mapproxy_app(served: ServedService, max_zoom: int) -> MapProxyApp:
     """The WSGI application of one service: WMTS (KVP and REST) and WMS with a single layer."""
-    proxy = ProxyConfiguration(configuration(served, public_base, max_zoom))
+    proxy = ProxyConfiguration(configuration(served, max_zoom))
     servers = proxy.configured_services()
     if served.dates.labels:
         _set_dates(servers, served.dates)
     return MapProxyApp(servers, proxy.base_config)
 
 
-def configuration(served: ServedService, public_base: str, max_zoom: int) -> dict[str, Any]:
+def configuration(served: ServedService, max_zoom: int) -> dict[str, Any]:
     """What would stand in MapProxy's file."""
     size_px = served.tile_size
     grid = "WebMercatorQuad" if size_px == 256 else f"WebMercatorQuad{size_px}"
@@ -52,7 +53,7 @@ def configuration(served: ServedService, public_base: str, max_zoom: int) -> dic
         "globals": {"image": {"paletted": False}, "http": {"access_control_allow_origin": ""}},
         "services": {
             "wmts": _wmts(served, texts),
-            "wms": _wms(served, {**texts, "online_resource": xml_text(public_base)}),
+            "wms": _wms(served, texts),
         },
         "grids": {
             grid: {
@@ -61,7 +62,7 @@ def configuration(served: ServedService, public_base: str, max_zoom: int) -> dic
                 "bbox": [-EDGE_M, -EDGE_M, EDGE_M, EDGE_M],
                 "tile_size": [size_px, size_px],
                 "min_res": 2 * EDGE_M / size_px,
-                "num_levels": max_zoom + 1,
+                "num_levels": served.useful_zoom(max_zoom) + 1,
             }
         },
         "sources": {"service": {"type": SOURCE_TYPE, "served": served}},
@@ -82,6 +83,7 @@ def configuration(served: ServedService, public_base: str, max_zoom: int) -> dic
                 "sources": ["service"],
                 "tile_sources": ["tiles"],
                 "md": {"abstract": texts["abstract"], **attribution},
+                **_legend_addresses(served),
             }
         ],
     }
@@ -90,6 +92,14 @@ def configuration(served: ServedService, public_base: str, max_zoom: int) -> dic
 def xml_text(text: str) -> str:
     """Text that may stand anywhere in XML; MapProxy's templates put it there as it is."""
     return html.escape(_FORBIDDEN_IN_XML.sub("", text))
+
+
+def _legend_addresses(served: ServedService) -> dict[str, str]:
+    """What WMTS says of the legend: it is WMS that draws it."""
+    if legend_size(served.unranged_style) is None:
+        return {}
+    query = "service=WMS&amp;request=GetLegendGraphic&amp;version=1.3.0&amp;format=image/png&amp;layer={layer_name}"
+    return dict.fromkeys(("wmts_kvp_legendurl", "wmts_rest_legendurl"), "{base_url}/service?" + query)
 
 
 def _wmts(served: ServedService, texts: dict[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -28,8 +29,19 @@ from services.tile_matrix import grid_of, tile_at
 
 SOURCE_TYPE = "openeo_service"
 
-# MapProxy does not hand TIME to GetFeatureInfo, so the door leaves it here for the thread of the request.
-requested_time: ContextVar[str | None] = ContextVar("requested_time", default=None)
+
+@dataclass
+class OwsRequest:
+    """What MapProxy does not carry between the door and a source.
+
+    time: TIME, which GetFeatureInfo is not told. failed: set by a source that failed for no fault of the client.
+    """
+
+    time: str | None = None
+    failed: bool = False
+
+
+current: ContextVar[OwsRequest] = ContextVar("current")
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +104,7 @@ class ServiceInfo(InfoLayer):
         west, south, east, north = query.bbox
         x = west + (query.pos[0] + 0.5) * (east - west) / query.size[0]
         y = north - (query.pos[1] + 0.5) * (north - south) / query.size[1]
-        time = requested_time.get()
+        time = current.get().time
         try:
             values = self.served.values_at(x, y, crs_of(query.srs), time)
         except Exception as error:
@@ -139,8 +151,11 @@ def time_of(dimensions: Mapping[str, str] | None) -> str | None:
 
 def _message(error: Exception) -> str:
     """What a client may know of an error; the rest stands in the log under an id."""
-    if isinstance(error, OpenEOError):
+    if isinstance(error, OpenEOError) and error.status < 500:
         return html.escape(error.message)
+    request = current.get(None)
+    if request is not None:
+        request.failed = True
     internal = OpenEOError("Internal")
     log.error("Internal error %s in a map service", internal.id, exc_info=error)
     return internal.message

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from openeo_plugin.backend import Backend
 from openeo_plugin.errors import OpenEOError
-from services.access import OpenServices, ServingBackend
+from services.access import OpenServices
 from services.ows_exception import exception_report
 from services.served import ServedService
 
@@ -30,12 +31,14 @@ KVP = "/service"
 _KVP_PATHS = {"": None, "/": None, "/service": None, "/ows": None, "/wms": "WMS", "/wms/": "WMS", "/wmts": "WMTS"}
 _NUMBERS = frozenset({"width", "height", "tilecol", "tilerow", "tilematrix", "i", "j", "x", "y", "feature_count"})
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
+_NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
+_BBOX = re.compile(",".join([_NUMBER] * 4))
 _FORGEABLE = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_SCRIPT_NAME")
 
 log = logging.getLogger(__name__)
 
 
-def create_ows(backend: ServingBackend, services: OpenServices | None = None) -> WsgiApp:
+def create_ows(backend: Backend, services: OpenServices | None = None) -> WsgiApp:
     """The WSGI application to mount at `/ogc`.
 
     Args:
@@ -51,7 +54,7 @@ def create_ows(backend: ServingBackend, services: OpenServices | None = None) ->
 class OwsDispatcher:
     """Hands a request to the MapProxy of the service that its path begins with. Safe to use from many threads."""
 
-    def __init__(self, backend: ServingBackend, services: OpenServices) -> None:
+    def __init__(self, backend: Backend, services: OpenServices) -> None:
         self._public_base = backend.settings.public_base
         self._max_zoom = backend.settings.tile_max_zoom
         self._services = services
@@ -96,7 +99,7 @@ class OwsDispatcher:
         with self._lock:
             app = self._apps.get(key)
             if app is None:
-                app = self._apps[key] = mapproxy_app(served, self._public_base, self._max_zoom)
+                app = self._apps[key] = mapproxy_app(served, self._max_zoom)
             self._apps.move_to_end(key)
             while len(self._apps) > KEPT_APPS:
                 self._apps.popitem(last=False)
@@ -138,6 +141,8 @@ def _check_numbers(given: Mapping[str, str]) -> None:
     for name in _NUMBERS & given.keys():
         if not _WHOLE.fullmatch(given[name]):
             raise OpenEOError("RequestInvalid", reason=f"{name.upper()} must be a whole number")
+    if "bbox" in given and not _BBOX.fullmatch(given["bbox"]):
+        raise OpenEOError("RequestInvalid", reason="BBOX must be four numbers separated by commas")
 
 
 def _time_in(path: str, served: ServedService) -> str | None:
@@ -147,13 +152,21 @@ def _time_in(path: str, served: ServedService) -> str | None:
 
 
 def _run(app: WsgiApp, environ: Environ, start_response: StartResponse, time: str | None) -> Iterable[bytes]:
-    from services.mapproxy_source import requested_time
+    """MapProxy's answer, with a status that tells whose fault an error is: MapProxy says 500 for both."""
+    from services.mapproxy_source import OwsRequest, current
 
-    token = requested_time.set(time)
+    request, answers = OwsRequest(time), []
+    token = current.set(request)
     try:
-        body = b"".join(app(environ, start_response))
+        body = b"".join(app(environ, lambda status, headers, exc_info=None: answers.append((status, headers))))
     finally:
-        requested_time.reset(token)
+        current.reset(token)
+    status, headers = answers[-1]
+    if status.startswith("500") and not request.failed:
+        if b"<" not in body:
+            raise OpenEOError("Internal")  # MapProxy has logged it
+        status = "400 Bad Request"
+    start_response(status, [*headers, ("X-Content-Type-Options", "nosniff")])
     return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 

@@ -20,6 +20,7 @@ from services import render
 from services.dates import Dates, dates_of, selection
 from services.gate import Gate
 from services.style import Style, bind
+from services.tile_matrix import WEB_MERCATOR, zoom_of
 
 Bounds = tuple[float, float, float, float]
 Planner = Callable[[Mapping[str, Any]], render.Readable]
@@ -160,6 +161,13 @@ class ServedService:
             box = self.description.grid.boundingbox
             known = self._bounds[crs] = transform_bounds(str(self.description.grid.crs), crs, *box.bbox, densify_pts=21)
         return known
+
+    def useful_zoom(self, limit: int) -> int:
+        """The zoom level beyond which tiles tell nothing new: two levels past the data's own resolution."""
+        west, south, east, north = self.bounds(WEB_MERCATOR)
+        rows, columns = self.description.grid.shape
+        pixel_m = min((east - west) / columns, (north - south) / rows)
+        return min(zoom_of(pixel_m, self.tile_size) + 2, limit)
 
     def covers(self, geobox: GeoBox) -> bool:
         """Whether there may be data in a grid."""

@@ -22,6 +22,11 @@ def tile_bounds(tile: Tile) -> Bounds:
     return west, north - size_m, west + size_m, north
 
 
+def zoom_of(pixel_m: float, tile_px: int) -> int:
+    """The first zoom level whose pixels are no larger than `pixel_m`."""
+    return max(0, math.ceil(math.log2(2 * EDGE_M / tile_px / pixel_m) - 1e-6))
+
+
 def tile_at(bounds: Bounds, crs: str) -> Tile | None:
     """The tile (z, x, y) that has these bounds, if there is one."""
     west, _, east, north = bounds

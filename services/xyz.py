@@ -11,15 +11,15 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from attrs import define, field
+from attrs import define
 from fastapi import Depends, FastAPI, Path, Query
 from fastapi.responses import JSONResponse
-from morecantile import TileMatrixSet, tms
 from starlette.responses import Response
 from titiler.core.factory import BaseFactory
 
+from openeo_plugin.backend import Backend
 from openeo_plugin.errors import OpenEOError
-from services.access import OpenServices, ServingBackend
+from services.access import OpenServices
 from services.answers import answer_errors
 from services.reader import PlanReader
 from services.render import MEDIA_TYPES, preview_grid
@@ -32,7 +32,7 @@ Zoom = Annotated[int, Path(ge=0)]
 Index = Annotated[int, Path(ge=0)]
 
 
-def create_tiles(backend: ServingBackend, services: OpenServices | None = None) -> FastAPI:
+def create_tiles(backend: Backend, services: OpenServices | None = None) -> FastAPI:
     """The ASGI application to mount at `/tiles`.
 
     Args:
@@ -67,13 +67,11 @@ class ServiceTiles(BaseFactory):
         path_dependency: gives the opened service of a request.
         public_base: what addresses in answers begin with.
         max_zoom: tiles of higher zoom levels are refused.
-        matrix_set: numbers the tiles.
     """
 
     path_dependency: Callable[..., ServedService]
     public_base: str
     max_zoom: int
-    matrix_set: TileMatrixSet = field(factory=lambda: tms.get("WebMercatorQuad"))
 
     def register_routes(self) -> None:
         """Register every route of a service."""
@@ -124,8 +122,7 @@ class ServiceTiles(BaseFactory):
         label = served.dates.label(time)
         query = f"?time={quote(label or '')}" if time else ""
         west, south, east, north = served.bounds(GEOGRAPHIC)
-        reader = PlanReader(input=served, tms=self.matrix_set)
-        low, high = min(reader._minzoom, self.max_zoom), min(reader._maxzoom + 1, self.max_zoom)
+        high = served.useful_zoom(self.max_zoom)
         return {
             "tilejson": "3.0.0",
             "name": served.title,
@@ -134,9 +131,9 @@ class ServiceTiles(BaseFactory):
             "scheme": "xyz",
             "tiles": [f"{self.public_base}/tiles/{served.id}/{{z}}/{{x}}/{{y}}.png{query}"],
             "minzoom": 0,
-            "maxzoom": self.max_zoom,
+            "maxzoom": high,
             "bounds": [west, south, east, north],
-            "center": [(west + east) / 2, (south + north) / 2, min(low, high)],
+            "center": [(west + east) / 2, (south + north) / 2, max(high - 4, 0)],
             "times": served.dates.distinct,
         }
 
