@@ -197,10 +197,12 @@ def stack(pixels: Sequence[Pixels]) -> Pixels:
     marks = all(p.nan_marks or p.null() is None for p in plain) and dtype.kind == "f"
 
     def flags() -> Array:
-        return np.stack([
-            np.zeros(values.shape[1:], bool) if (n := p.null()) is None else np.broadcast_to(n, values.shape[1:])
-            for p in plain
-        ])
+        return np.stack(
+            [
+                np.zeros(values.shape[1:], bool) if (n := p.null()) is None else np.broadcast_to(n, values.shape[1:])
+                for p in plain
+            ]
+        )
 
     return Pixels(values, mask=DeferredNull(flags), nan_marks=marks)
 

@@ -35,7 +35,7 @@ class Request:
     exact: bool = False
 
 
-class Canceled(Exception):
+class Canceled(Exception):  # noqa: N818 - the word of the standard
     """The run was asked to stop."""
 
 
@@ -65,9 +65,20 @@ class RunContext:
 class Operator(Protocol):
     """One step of a plan. Stateless but for caches; used from many threads."""
 
-    node: str
-    inputs: tuple[Operator, ...]
-    description: CubeDescription
+    @property
+    def node(self) -> str:
+        """Id of the process-graph node that it stands for."""
+        ...
+
+    @property
+    def inputs(self) -> tuple[Operator, ...]:
+        """The operators whose pixels it needs; empty for a source."""
+        ...
+
+    @property
+    def description(self) -> CubeDescription:
+        """The cube that comes out."""
+        ...
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """For each input what is needed of it; None if nothing is."""

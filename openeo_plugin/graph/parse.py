@@ -112,7 +112,9 @@ class _Parser:
         for key, node in nodes.items():
             wanted = {r.node for r in references(node.arguments) if isinstance(r, FromNode)}
             for missing in sorted(wanted - set(given)):
-                self.fault(f"it refers to the node '{missing}', which does not exist.", f"{path}/{key}" if path else key)
+                self.fault(
+                    f"it refers to the node '{missing}', which does not exist.", f"{path}/{key}" if path else key
+                )
             waits[key] = wanted & set(nodes)
         order = _topological(waits)
         for key in sorted(set(nodes) - set(order)):

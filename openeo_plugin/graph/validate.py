@@ -21,9 +21,7 @@ from openeo_plugin.graph.process_graph import (
 )
 
 
-def validate(
-    graph: ProcessGraph, lookup: ProcessLookup, parameters: frozenset[str] = frozenset()
-) -> list[OpenEOError]:
+def validate(graph: ProcessGraph, lookup: ProcessLookup, parameters: frozenset[str] = frozenset()) -> list[OpenEOError]:
     """Every fault of a parsed graph.
 
     Args:
@@ -34,9 +32,7 @@ def validate(
     return list(_faults(graph, lookup, parameters, path=""))
 
 
-def _faults(
-    graph: ProcessGraph, lookup: ProcessLookup, parameters: frozenset[str], path: str
-) -> Iterator[OpenEOError]:
+def _faults(graph: ProcessGraph, lookup: ProcessLookup, parameters: frozenset[str], path: str) -> Iterator[OpenEOError]:
     for node in graph.nodes.values():
         here = f"{path}/{node.id}" if path else node.id
         yield from _undeclared(node, parameters, here)

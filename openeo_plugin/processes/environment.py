@@ -21,7 +21,14 @@ class SavedResult:
 class Environment(Protocol):
     """Given to the processes that ask for it by annotation."""
 
-    node: str
+    @property
+    def node(self) -> str:
+        """Id of the node that is being built."""
+        ...
+
+    def at(self, node: str) -> Environment:
+        """The same for another node."""
+        ...
 
     def collection(self, identifier: str) -> dict[str, Any]:
         """The stored STAC collection.
@@ -36,6 +43,9 @@ class Environment(Protocol):
         """Items with start <= t < end that touch the bbox (west, south, east, north in lon/lat), by (datetime, id)."""
         ...
 
-    def save(self, result: SavedResult) -> None:
-        """Ask for a result to be stored."""
+    def save(self, result: SavedResult) -> SavedResult:
+        """Ask for a result to be stored; format and options are checked.
+
+        Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid.
+        """
         ...

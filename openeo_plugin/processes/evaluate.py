@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,11 @@ from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
-from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph
+from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph, callbacks, references
 from openeo_plugin.graph.validate import mismatch
 from openeo_plugin.processes.environment import Environment
+
+log = logging.getLogger(__name__)
 
 
 class Callback:
@@ -40,10 +43,31 @@ class Callback:
         self._environment = environment
         self._outer = outer
 
+    @property
+    def tells_null(self) -> bool:
+        """Whether some process in the graph may treat null and NaN differently."""
+        return not _calls(self.graph) <= KEEP_NAN
+
     def __call__(self, **parameters: Any) -> Any:
         """The value of the result node."""
         scope = {**self._outer, **parameters}
         return evaluate(self.graph, self._lookup, self._environment, scope, self.path)
+
+
+KEEP_NAN = frozenset(
+    "add subtract multiply divide absolute sgn sqrt exp ln log sin cos tan arcsin arccos arctan sinh cosh tanh arsinh "
+    "arcosh artanh arctan2 ceil floor int round array_element normalized_difference linear_scale_range clip".split()
+)
+"""Processes that give NaN for NaN and null for null, so that the two need not be told apart before them."""
+
+
+def _calls(graph: ProcessGraph) -> set[str]:
+    found = set()
+    for node in graph.nodes.values():
+        found.add(node.process_id)
+        for inner in callbacks(node.arguments):
+            found |= _calls(inner)
+    return found
 
 
 def evaluate(
@@ -61,6 +85,24 @@ def evaluate(
     for node in graph.nodes.values():
         values[node.id] = call(node, lookup, environment, values, parameters, f"{path}/{node.id}" if path else node.id)
     return values[graph.result]
+
+
+def evaluate_all(
+    graph: ProcessGraph,
+    lookup: ProcessLookup,
+    environment: Environment,
+    parameters: Mapping[str, Any],
+    faults: list[OpenEOError],
+) -> None:
+    """Evaluate every node that can be, and add the fault of every node that can't. Nodes behind a fault are left out."""
+    values: dict[str, Any] = {}
+    for node in graph.nodes.values():
+        if any(isinstance(r, FromNode) and r.node not in values for r in references(node.arguments)):
+            continue
+        try:
+            values[node.id] = call(node, lookup, environment, values, parameters, node.id)
+        except OpenEOError as error:
+            faults.append(error)
 
 
 def call(
@@ -102,6 +144,10 @@ def call(
         if error.node is None:
             raise error.at(path) from None
         raise
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        log.warning("process %s failed at node %s", node.process_id, path, exc_info=error)
+        reason = f"the process '{node.process_id}' can't work with these values."
+        raise OpenEOError("ProcessGraphInvalid", node=path, reason=reason) from error
 
 
 def _parameter(parameters: Mapping[str, Any], name: str) -> Any:
@@ -142,7 +188,7 @@ def invoke(
         return _user_defined(definition, given, lookup, environment, path)
     keywords = {_python_name(definition, name): value for name, value in given.items()}
     if definition.needs_environment:
-        keywords["environment"] = environment
+        keywords["environment"] = environment.at(path)
     return definition.function(**keywords)
 
 

@@ -8,11 +8,18 @@ from types import ModuleType
 
 from openeo_plugin.graph.definition import ProcessDefinition
 from openeo_plugin.processes import (
+    aggregate,
+    apply,
     arithmetic,
+    combine,
     comparison,
     constants,
     dates,
     development,
+    export,
+    filter,
+    indices,
+    load,
     logic,
     picks,
     rounding,
@@ -22,11 +29,18 @@ from openeo_plugin.processes import (
 )
 
 FAMILIES: tuple[ModuleType, ...] = (
+    aggregate,
+    apply,
     arithmetic,
+    combine,
     comparison,
     constants,
     dates,
     development,
+    export,
+    filter,
+    indices,
+    load,
     logic,
     picks,
     rounding,

@@ -1,0 +1,140 @@
+"""From a process (JSON) to a plan: parse, validate, call every node's process once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from openeo_plugin.driver.lookup import declared_parameters
+from openeo_plugin.engine.operator import Operator
+from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.formats.registry import format_named
+from openeo_plugin.graph.definition import ProcessLookup
+from openeo_plugin.graph.parse import GraphLimits, parse_all
+from openeo_plugin.graph.process_graph import ProcessGraph
+from openeo_plugin.graph.validate import validate
+from openeo_plugin.processes.environment import SavedResult
+from openeo_plugin.processes.evaluate import evaluate, evaluate_all
+
+Items = Callable[[str, tuple[float, float, float, float] | None, str | None, str | None], list[dict[str, Any]]]
+
+
+@dataclass
+class _Found:
+    """What the processes of one graph asked for while it was compiled."""
+
+    results: list[SavedResult] = field(default_factory=list)
+    collections: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CompileEnvironment:
+    """What the driver lends to processes while a graph is compiled."""
+
+    node: str
+    load: Callable[[str], dict[str, Any]]
+    search: Items
+    found: _Found = field(default_factory=_Found)
+
+    def at(self, node: str) -> CompileEnvironment:
+        """The same for a node."""
+        return replace(self, node=node)
+
+    def collection(self, identifier: str) -> dict[str, Any]:
+        """The stored collection."""
+        document = self.load(identifier)
+        self.found.collections[identifier] = None
+        return document
+
+    def items(
+        self, identifier: str, bbox: tuple[float, float, float, float] | None, start: str | None, end: str | None
+    ) -> list[dict[str, Any]]:
+        """Items of a collection."""
+        return self.search(identifier, bbox, start, end)
+
+    def save(self, result: SavedResult) -> SavedResult:
+        """Remember a result; its format and options are checked now."""
+        format_ = format_named(result.format)
+        if isinstance(result.data, Operator):
+            format_.writer(result.data.description, Path(), "check", result.options).abort()
+        self.found.results.append(result)
+        return result
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """Compiles the processes of one user."""
+
+    lookup: ProcessLookup
+    environment: CompileEnvironment
+    limits: GraphLimits
+
+    def faults(self, process: Mapping[str, Any]) -> list[OpenEOError]:
+        """Every fault: of form, of arguments, and, if there is none of these, of what the graph describes."""
+        try:
+            graph, scope, required = self._opened(process, {})
+        except OpenEOError as error:
+            return [error]
+        parsed, found = parse_all(graph, self.limits)
+        if parsed is None:
+            return found
+        found += validate(parsed, self.lookup, frozenset(scope) | required)
+        if found or required:
+            return found
+        evaluate_all(parsed, self.lookup, self.environment, scope, found)
+        return found
+
+    def plan(self, process: Mapping[str, Any], parameters: Mapping[str, Any]) -> Plan:
+        """The plan of a process.
+
+        Raises: OpenEOError, the first fault.
+        """
+        graph, scope, required = self._opened(process, parameters)
+        if required:
+            name = process.get("id") or "process"
+            raise OpenEOError("ProcessParameterRequired", process=name, parameter=min(required))
+        parsed, found = parse_all(graph, self.limits)
+        if parsed is not None and not found:
+            found = validate(parsed, self.lookup, frozenset(scope))
+        if found:
+            raise found[0]
+        assert parsed is not None
+        return self._compiled(parsed, scope)
+
+    def _opened(
+        self, process: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> tuple[Any, dict[str, Any], frozenset[str]]:
+        """(graph, values of parameters, names of those that have no value)."""
+        if not isinstance(process, Mapping):
+            raise OpenEOError("ProcessInvalid", reason="a process is an object with a `process_graph`.")
+        if process.get("process_graph") is None:
+            raise OpenEOError("ProcessGraphMissing")
+        scope, required = {}, set()
+        for parameter in declared_parameters(dict(process)):
+            if parameter.name in parameters:
+                scope[parameter.name] = parameters[parameter.name]
+            elif parameter.optional:
+                scope[parameter.name] = parameter.default
+            else:
+                required.add(parameter.name)
+        return process["process_graph"], {**parameters, **scope}, frozenset(required)
+
+    def _compiled(self, graph: ProcessGraph, scope: Mapping[str, Any]) -> Plan:
+        value = evaluate(graph, self.lookup, self.environment, scope)
+        found = self.environment.found
+        results = tuple(_saved(result) for result in found.results)
+        if isinstance(value, SavedResult):
+            value = value.data
+        collections = tuple(found.collections)
+        if isinstance(value, Operator):
+            return Plan(value, None, results, collections)
+        return Plan(None, value, results, collections)
+
+
+def _saved(result: SavedResult) -> SavedCube | SavedValue:
+    if isinstance(result.data, Operator):
+        return SavedCube(result.node, result.format, result.options, result.data)
+    return SavedValue(result.node, result.format, result.options, result.data)

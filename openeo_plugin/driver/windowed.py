@@ -1,0 +1,152 @@
+"""The default driver: the windowed engine over the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openeo_plugin.driver.compile import CompileEnvironment, Compiler
+from openeo_plugin.driver.lookup import Lookup
+from openeo_plugin.engine.operator import Operator, RunContext
+from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue
+from openeo_plugin.engine.run import Progress, RunOptions, run
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.formats.asset import Asset
+from openeo_plugin.formats.format import Format, Writer
+from openeo_plugin.formats.json import write_value
+from openeo_plugin.formats.registry import FORMATS, format_named
+from openeo_plugin.graph.parse import GraphLimits
+from openeo_plugin.processes.registry import predefined
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from db.collections import CollectionStore
+    from db.processes import ProcessStore
+
+DEFAULT_FORMAT = "GTiff"
+
+
+class WindowedDriver:
+    """Plans and runs processes over collections whose items lie in files."""
+
+    def __init__(self, settings: Settings, collections: CollectionStore, processes: ProcessStore) -> None:
+        self._collections = collections
+        self._processes = processes
+        self._limits = GraphLimits(nodes=settings.graph_max_nodes, callbacks=settings.graph_max_depth)
+        self._options = RunOptions(settings.threads, settings.memory_budget)
+
+    def collections(self, user: str | None) -> list[dict[str, Any]]:
+        """Source collections and the user's own results."""
+        return self._collections.list(user)
+
+    def collection(self, identifier: str, user: str | None) -> dict[str, Any]:
+        """One of them."""
+        return self._collections.get(identifier, user)
+
+    def processes(self) -> list[dict[str, Any]]:
+        """All predefined processes by id."""
+        return [definition.to_json() for _, definition in sorted(predefined().items())]
+
+    def file_formats(self) -> dict[str, Any]:
+        """Formats that describe themselves."""
+        return {"input": {}, "output": {name: _shown(format_) for name, format_ in FORMATS.items()}}
+
+    def validate(self, process: Mapping[str, Any], user: str | None) -> list[OpenEOError]:
+        """Every fault of a process."""
+        return self._compiler(user).faults(process)
+
+    def plan(self, process: Mapping[str, Any], user: str | None, parameters: Mapping[str, Any] | None = None) -> Plan:
+        """Compile a process."""
+        return self._compiler(user).plan(process, parameters or {})
+
+    def plan_of_result(self, identifier: str, user: str | None) -> Plan:
+        """The collection of a job as a plan."""
+        arguments = {"id": identifier, "spatial_extent": None, "temporal_extent": None}
+        node = {"process_id": "load_collection", "arguments": arguments, "result": True}
+        return self.plan({"process_graph": {"load": node}}, user)
+
+    def run(
+        self, plan: Plan, folder: Path, on_progress: Callable[[Progress], None], context: RunContext
+    ) -> list[Asset]:
+        """Compute all results into files."""
+        return run_plan(plan, folder, self._options, on_progress, context)
+
+    def _compiler(self, user: str | None) -> Compiler:
+        def stored(process_id: str) -> dict[str, Any] | None:
+            if user is None:
+                return None
+            try:
+                return self._processes.get(user, process_id)
+            except OpenEOError:
+                return None
+
+        environment = CompileEnvironment(
+            node="",
+            load=lambda identifier: self._collections.get(identifier, user),
+            search=lambda identifier, bbox, start, end: self._collections.items(
+                identifier, bbox=bbox, start=start, end=end
+            ),
+        )
+        return Compiler(Lookup(stored), environment, self._limits)
+
+
+def _shown(format_: Format) -> dict[str, Any]:
+    return {
+        "title": format_.title,
+        "description": format_.description,
+        "gis_data_types": list(format_.gis_data_types),
+        "parameters": {name: dict(parameter) for name, parameter in format_.parameters.items()},
+    }
+
+
+def run_plan(
+    plan: Plan,
+    folder: Path,
+    options: RunOptions,
+    on_progress: Callable[[Progress], None],
+    context: RunContext,
+) -> list[Asset]:
+    """Compute everything that a plan saves; what it gives itself, if it saves nothing.
+
+    Raises: OpenEOError; Canceled. All writers are aborted then.
+    """
+    saved = plan.results or _default_results(plan)
+    cubes = [(place, s) for place, s in enumerate(saved) if isinstance(s, SavedCube)]
+    writers: dict[int, Writer] = {}
+    assets: dict[int, list[Asset]] = {}
+    try:
+        for place, cube in cubes:
+            writers[place] = _writer(cube, folder, _name(saved, place))
+        run([(cube.operator, writers[place]) for place, cube in cubes], options, context, on_progress)
+        for place, result in enumerate(saved):
+            if isinstance(result, SavedCube):
+                assets[place] = writers[place].finish()
+            else:
+                assets[place] = [write_value(result.value, folder, _name(saved, place))]
+    except BaseException:
+        for writer in writers.values():
+            writer.abort()
+        for made in assets.values():
+            for asset in made:
+                asset.path.unlink(missing_ok=True)
+        raise
+    return [asset for place in sorted(assets) for asset in assets[place]]
+
+
+def _writer(cube: SavedCube, folder: Path, name: str) -> Writer:
+    try:
+        return format_named(cube.format).writer(cube.operator.description, folder, name, cube.options)
+    except OpenEOError as error:
+        raise error if error.node else error.at(cube.node) from None
+
+
+def _default_results(plan: Plan) -> tuple[SavedCube | SavedValue, ...]:
+    operator: Operator | None = plan.operator
+    if operator is None:
+        return (SavedValue("result", "JSON", {}, plan.value),)
+    return (SavedCube(operator.node, DEFAULT_FORMAT, {}, operator),)
+
+
+def _name(saved: tuple[SavedCube | SavedValue, ...], place: int) -> str:
+    return "result" if len(saved) == 1 else f"result-{place + 1}"

@@ -1,0 +1,107 @@
+"""A plan: operators that are asked for pixels, window by window.
+
+A window is worked off as a small task graph: requests go from the result to the sources, equal requests of one
+operator are one task, and a value is freed when the last task that needs it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from odc.geo.geobox import GeoBox
+
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.grid import Window
+from openeo_plugin.cube.pixels import Block
+from openeo_plugin.engine.estimate import Estimate, estimate
+from openeo_plugin.engine.operator import Operator, Request, RunContext
+from openeo_plugin.engine.schedule import compute_all
+from openeo_plugin.engine.windows import on_grid
+from openeo_plugin.errors import OpenEOError
+
+
+@dataclass(frozen=True)
+class SavedCube:
+    """A cube that a graph asked to be stored."""
+
+    node: str
+    format: str
+    options: Mapping[str, Any]
+    operator: Operator
+
+
+@dataclass(frozen=True)
+class SavedValue:
+    """A JSON value that a graph asked to be stored."""
+
+    node: str
+    format: str
+    options: Mapping[str, Any]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A process graph, compiled.
+
+    Args:
+        operator: gives the graph's cube; None if the graph gives a JSON value.
+        value: the JSON value, if there is no cube.
+        results: what save_result asked for, in order; empty if the graph saves nothing.
+        collections: ids of the collections that are read.
+    """
+
+    operator: Operator | None
+    value: Any = None
+    results: tuple[SavedCube | SavedValue, ...] = ()
+    collections: tuple[str, ...] = field(default=())
+
+    @property
+    def description(self) -> CubeDescription | None:
+        """The cube that the graph gives."""
+        return self.operator.description if self.operator is not None else None
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The cubes that a run computes: those saved, else the graph's own."""
+        saved = tuple(r.operator for r in self.results if isinstance(r, SavedCube))
+        return saved or ((self.operator,) if self.operator is not None else ())
+
+    def read(
+        self,
+        geobox: GeoBox,
+        *,
+        bands: Sequence[int] | None = None,
+        labels: Mapping[str, Sequence[int]] | None = None,
+        exact: bool = False,
+        context: RunContext | None = None,
+    ) -> Block:
+        """Pixels on any grid.
+
+        Args:
+            geobox: the pixels wanted. A free plan is computed on it; where it shares the plan's lattice, exactly.
+            bands: indices of bands, all if None.
+            labels: per dimension the indices wanted, all of a dimension that is not named.
+            exact: keep null and NaN apart.
+            context: where to look whether the run was canceled.
+        Raises: OpenEOError("FormatUnsuitable") if the graph gives no cube.
+        """
+        operator = self.operator
+        if operator is None:
+            raise OpenEOError("FormatUnsuitable", format="pixels", reason="the process gives no data cube.")
+        description = operator.description
+        window = on_grid(Window(geobox, 0, 0, *geobox.shape), description.grid)
+        chosen = labels or {}
+        request = Request(
+            window,
+            tuple(bands) if bands is not None else tuple(range(len(description.bands))),
+            tuple(tuple(chosen.get(d.name, range(len(d.labels)))) for d in description.labelled),
+            exact,
+        )
+        return compute_all([(operator, request)], context or RunContext())[0]
+
+    def estimate(self, window_px: tuple[int, int] | None = None) -> Estimate:
+        """What a run over the whole extent would read and hold."""
+        return estimate(self.operators, window_px)

@@ -1,0 +1,260 @@
+"""Run a plan over the whole extent: windows on threads, into sinks, with progress, cancel and bounded memory."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from openeo_plugin.cube.grid import Grid, Window, tiled
+from openeo_plugin.cube.pixels import Block, Mask, Pixels
+from openeo_plugin.engine.estimate import peak_bytes
+from openeo_plugin.engine.operator import Operator, RunContext, everything
+from openeo_plugin.engine.schedule import compute_all, schedule
+from openeo_plugin.errors import OpenEOError
+
+MAX_WINDOW_PX = 2048
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `eta_s` is None until a window is done."""
+
+    windows_done: int
+    windows_total: int
+    eta_s: float | None
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+        return 100.0 * self.windows_done / max(1, self.windows_total)
+
+
+class Sink(Protocol):
+    """Takes the windows of one cube; windows start and end at multiples of `align`, or at the edge."""
+
+    align: tuple[int, int]
+
+    def write(self, window: Window, block: Block) -> None:
+        """Take one window. Called from many threads."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run uses the machine.
+
+    window_px: windows of this many (rows, columns); by default chosen from the memory budget.
+    """
+
+    threads: int = 2
+    memory_budget_bytes: int = 2 << 30
+    window_px: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Sinks whose cubes lie on one grid: they share windows, and so the tasks that they have in common."""
+
+    grid: Grid
+    members: tuple[tuple[Operator, Sink], ...]
+    write_px: tuple[int, int]
+    compute_px: tuple[int, int]
+
+    def windows(self) -> Iterator[Window]:
+        return tiled(self.grid, *self.write_px)
+
+    @property
+    def count(self) -> int:
+        rows, columns = self.grid.shape
+        return math.ceil(rows / self.write_px[0]) * math.ceil(columns / self.write_px[1])
+
+
+def run(
+    sinks: Sequence[tuple[Operator, Sink]],
+    options: RunOptions,
+    context: RunContext,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """Compute every window of every cube and write it to its sink.
+
+    Args:
+        sinks: cubes and where they go.
+        options: threads, memory, window size.
+        context: canceled from outside; a cancel takes effect within the windows under way.
+        on_progress: called after each window, from one thread at a time.
+    Raises: OpenEOError of the first window that fails (no other is started then); Canceled.
+    """
+    groups = [_group(grid, members, options) for grid, members in _by_grid(sinks)]
+    total = sum(group.count for group in groups)
+    tally = _Tally(total, on_progress)
+    on_progress(Progress(0, total, None))
+    with ThreadPoolExecutor(options.threads, thread_name_prefix="window") as pool:
+        for group in groups:
+            _run_group(pool, group, options.threads, context, tally)
+
+
+class _Tally:
+    def __init__(self, total: int, report: Callable[[Progress], None]) -> None:
+        self.total = total
+        self.done = 0
+        self.report = report
+        self.started = time.monotonic()
+        self.lock = threading.Lock()
+
+    def one_more(self) -> None:
+        with self.lock:
+            self.done += 1
+            elapsed = time.monotonic() - self.started
+            self.report(Progress(self.done, self.total, elapsed / self.done * (self.total - self.done)))
+
+
+def _by_grid(
+    sinks: Sequence[tuple[Operator, Sink]],
+) -> list[tuple[Grid, list[tuple[Operator, Sink]]]]:
+    found: dict[int, tuple[Grid, list[tuple[Operator, Sink]]]] = {}
+    for operator, sink in sinks:
+        grid = operator.description.grid
+        found.setdefault(id(grid), (grid, []))[1].append((operator, sink))
+    return list(found.values())
+
+
+def _group(grid: Grid, members: list[tuple[Operator, Sink]], options: RunOptions) -> _Group:
+    align = [math.lcm(*(sink.align[axis] for _, sink in members)) for axis in (0, 1)]
+    if options.window_px is not None:
+        return _Group(grid, tuple(members), (align[0], align[1]), options.window_px)
+    write, compute = window_sizes(
+        [operator for operator, _ in members], (align[0], align[1]), options.memory_budget_bytes // options.threads
+    )
+    return _Group(grid, tuple(members), write, compute)
+
+
+def window_sizes(
+    operators: Sequence[Operator], align: tuple[int, int], budget_bytes: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(size to write, size to compute) of the windows of cubes on one grid.
+
+    Windows are as large as the sources' blocks if the budget allows, and never cut a block of the files written.
+    Where even the smallest window that can be written is too large to be computed at once, it is computed in parts.
+
+    Raises: ProcessGraphComplexity if not even 16 rows of 16 pixels fit, with the node that needs most.
+    """
+    grid = operators[0].description.grid
+    block = operators[0].description.block
+    write = tuple(
+        min(-(-max(block[axis], align[axis]) // align[axis]) * align[axis], max(MAX_WINDOW_PX, align[axis]))
+        for axis in (0, 1)
+    )
+    while _peak(operators, grid, write) > budget_bytes and write != align:
+        axis = 0 if write[0] / align[0] >= write[1] / align[1] else 1
+        halved = max(align[axis], write[axis] // 2 // align[axis] * align[axis])
+        write = (halved, write[1]) if axis == 0 else (write[0], halved)
+    compute = write
+    while _peak(operators, grid, compute) > budget_bytes:
+        if max(compute) <= 16:
+            raise _too_large(operators, grid, compute, budget_bytes)
+        axis = 0 if compute[0] >= compute[1] else 1
+        half = -(-compute[axis] // 2)
+        compute = (half, compute[1]) if axis == 0 else (compute[0], half)
+    return (write[0], write[1]), (compute[0], compute[1])
+
+
+def _peak(operators: Sequence[Operator], grid: Grid, size: tuple[int, ...]) -> int:
+    height, width = min(size[0], grid.shape[0]), min(size[1], grid.shape[1])
+    window = Window(grid, 0, 0, height, width)
+    tasks, _ = schedule([(o, everything(o.description, window)) for o in operators])
+    return peak_bytes(tasks)
+
+
+def _too_large(operators: Sequence[Operator], grid: Grid, size: tuple[int, int], budget_bytes: int) -> OpenEOError:
+    from openeo_plugin.engine.estimate import task_bytes
+
+    window = Window(grid, 0, 0, min(size[0], grid.shape[0]), min(size[1], grid.shape[1]))
+    tasks, _ = schedule([(o, everything(o.description, window)) for o in operators])
+    worst = max(tasks, key=task_bytes)
+    reason = (
+        f"even a window of {window.height} x {window.width} pixels needs {_peak(operators, grid, size) >> 20} MB, "
+        f"{budget_bytes >> 20} MB are allowed. Load fewer dates or bands, or aggregate them earlier."
+    )
+    return OpenEOError("ProcessGraphComplexity", node=worst.operator.node, reason=reason)
+
+
+def _run_group(pool: ThreadPoolExecutor, group: _Group, threads: int, context: RunContext, tally: _Tally) -> None:
+    pending: set[Future[None]] = set()
+    failed: BaseException | None = None
+    windows = group.windows()
+    while failed is None:
+        while len(pending) < threads + 1:
+            window = next(windows, None)
+            if window is None:
+                break
+            pending.add(pool.submit(_one_window, group, window, context))
+        if not pending:
+            return
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            error = future.exception()
+            if error is None:
+                tally.one_more()
+            elif failed is None:
+                failed = error
+    for future in pending:
+        future.cancel()
+    wait(pending)
+    raise failed
+
+
+def _one_window(group: _Group, window: Window, context: RunContext) -> None:
+    context.check()
+    parts = list(_parts(window, group.compute_px))
+    if len(parts) == 1:
+        blocks = _blocks(group, window, context)
+    else:
+        made = [_blocks(group, part, context) for part in parts]
+        blocks = [assemble(window, parts, [own[i] for own in made]) for i in range(len(group.members))]
+    for (_, sink), block in zip(group.members, blocks, strict=True):
+        sink.write(window, block)
+
+
+def _parts(window: Window, size: tuple[int, int]) -> Iterator[Window]:
+    for y in range(0, window.height, size[0]):
+        for x in range(0, window.width, size[1]):
+            yield Window(
+                window.grid,
+                window.y + y,
+                window.x + x,
+                min(size[0], window.height - y),
+                min(size[1], window.width - x),
+            )
+
+
+def _blocks(group: _Group, window: Window, context: RunContext) -> list[Block]:
+    return compute_all([(o, everything(o.description, window)) for o, _ in group.members], context)
+
+
+def assemble(window: Window, parts: Sequence[Window], blocks: Sequence[Block]) -> Block:
+    """One block of the blocks of its parts."""
+    bands = []
+    for index in range(len(blocks[0].bands)):
+        pieces = [block.bands[index].plain() for block in blocks]
+        sentinel = pieces[0].nodata
+        plain = all(p.mask is None and repr(p.nodata) == repr(sentinel) for p in pieces)
+        dtype = np.result_type(*[p.values.dtype for p in pieces])
+        shape = (*pieces[0].shape[:-2], *window.shape)
+        values = np.empty(shape, dtype)
+        null = None if plain else np.zeros(shape, bool)
+        for part, piece in zip(parts, pieces, strict=True):
+            y, x = part.y - window.y, part.x - window.x
+            place = (..., slice(y, y + part.height), slice(x, x + part.width))
+            values[place] = piece.values
+            flags = None if null is None else piece.null()
+            if null is not None and flags is not None:
+                null[place] = flags
+        bands.append(Pixels(values, sentinel) if null is None else Pixels(values, mask=Mask(null)))
+    return Block(tuple(bands))

@@ -1,0 +1,149 @@
+"""From the window of one grid to another grid: by whole pixels where the grids share a lattice, else by a mesh.
+
+The mesh of coordinates has a node every 16 pixels, anchored at the index of the target *grid*, not of the window:
+so a pixel's source coordinate never depends on how the extent was cut. Its error stays below 3e-5 pixels for
+transformations between the usual CRSs at the scale of a window.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from openeo_plugin.cube.grid import Grid, Window
+from openeo_plugin.cube.pixels import Array
+from openeo_plugin.engine.kernels.mesh import interpolate
+
+MESH_PX = 16
+_PHASE_TOLERANCE_PX = 1e-6
+_SCALE_TOLERANCE = 1e-9
+_OFFSETS: OrderedDict[tuple[int, int], tuple[Grid, Grid, tuple[int, int] | None]] = OrderedDict()
+_OFFSETS_LOCK = threading.Lock()
+_LOCAL = threading.local()
+
+
+def offset(target: Grid, source: Grid) -> tuple[int, int] | None:
+    """(rows, columns) from the origin of `source` to that of `target` in whole pixels; None if lattices differ."""
+    if target is source:
+        return 0, 0
+    key = (id(target), id(source))
+    with _OFFSETS_LOCK:
+        found = _OFFSETS.get(key)
+        if found is not None:
+            return found[2]
+    value = _offset(target, source)
+    with _OFFSETS_LOCK:
+        _OFFSETS[key] = (target, source, value)  # holding the grids keeps their ids from being reused
+        if len(_OFFSETS) > 4096:
+            _OFFSETS.popitem(last=False)
+    return value
+
+
+def _offset(target: Grid, source: Grid) -> tuple[int, int] | None:
+    if target.crs != source.crs:
+        return None
+    a, b = target.affine, source.affine
+    rows, columns = source.shape
+    drift = max(abs(a.a / b.a - 1) * columns, abs(a.e / b.e - 1) * rows)
+    if max(abs(a.b), abs(a.d), abs(b.b), abs(b.d)) > 0 or drift > _PHASE_TOLERANCE_PX:
+        return None
+    x, y = (a.c - b.c) / b.a, (a.f - b.f) / b.e
+    if abs(x - round(x)) > _PHASE_TOLERANCE_PX or abs(y - round(y)) > _PHASE_TOLERANCE_PX:
+        return None
+    return round(y), round(x)
+
+
+def on_grid(window: Window, grid: Grid) -> Window:
+    """The same pixels counted on `grid`, if the grids share a lattice; else the window itself."""
+    shift = offset(window.grid, grid)
+    if shift is None or window.grid is grid:
+        return window
+    return Window(grid, window.y + shift[0], window.x + shift[1], window.height, window.width)
+
+
+def transformer(source_crs: Any, target_crs: Any) -> Transformer:
+    """Transformer of this thread; x before y on both sides."""
+    cache: dict[tuple[str, str], Transformer] = _LOCAL.__dict__.setdefault("transformers", {})
+    key = (str(source_crs), str(target_crs))
+    if key not in cache:
+        cache[key] = Transformer.from_crs(*key, always_xy=True)
+    return cache[key]
+
+
+def coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
+    """(x, y) of every pixel centre of the window in pixels of `source`: float64, (rows, columns).
+
+    The centre of the source's first pixel is (0.5, 0.5). Shared by all reads of a window in this thread.
+    """
+    cache: OrderedDict[Any, Any] = _LOCAL.__dict__.setdefault("meshes", OrderedDict())
+    key = (window, id(source))
+    found = cache.get(key)
+    if found is not None:
+        return found[1]
+    value = _coordinates(window, source)
+    cache[key] = (source, value)
+    if len(cache) > 8:
+        cache.popitem(last=False)
+    return value
+
+
+def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
+    first_row, last_row = window.y // MESH_PX, (window.y + window.height - 1) // MESH_PX + 1
+    first_column, last_column = window.x // MESH_PX, (window.x + window.width - 1) // MESH_PX + 1
+    columns, rows = np.meshgrid(
+        np.arange(first_column, last_column + 1) * float(MESH_PX), np.arange(first_row, last_row + 1) * float(MESH_PX)
+    )
+    affine = window.grid.affine
+    x = affine.c + affine.a * columns + affine.b * rows
+    y = affine.f + affine.d * columns + affine.e * rows
+    if window.grid.crs != source.crs:
+        x, y = transformer(window.grid.crs, source.crs).transform(x, y)
+    inverse = ~source.affine
+    mesh_x = inverse.c + inverse.a * x + inverse.b * y
+    mesh_y = inverse.f + inverse.d * x + inverse.e * y
+    out_x = np.empty(window.shape)
+    out_y = np.empty(window.shape)
+    interpolate(mesh_x, mesh_y, first_row, first_column, MESH_PX, window.y, window.x, out_x, out_y)
+    return out_x, out_y
+
+
+def inside(window: Window, grid: Grid) -> Array | None:
+    """Bool (rows, columns): whether a pixel's centre lies on `grid`; None if all do."""
+    rows, columns = grid.shape
+    local = on_grid(window, grid)
+    if local.grid is grid:
+        if local.y >= 0 and local.x >= 0 and local.y + local.height <= rows and local.x + local.width <= columns:
+            return None
+        y = np.arange(local.y, local.y + local.height)
+        x = np.arange(local.x, local.x + local.width)
+        return ((y >= 0) & (y < rows))[:, None] & ((x >= 0) & (x < columns))[None, :]
+    at_x, at_y = coordinates(window, grid)
+    found = (at_x >= 0) & (at_x < columns) & (at_y >= 0) & (at_y < rows)
+    return None if found.all() else found
+
+
+def pixels_per_pixel(window: Window, source: Grid) -> float:
+    """How many source pixels one pixel of the window spans, along its shorter side, at its centre."""
+    middle = Window(window.grid, window.y + window.height // 2, window.x + window.width // 2, 2, 2)
+    x, y = coordinates(middle, source)
+    across = float(np.hypot(x[0, 1] - x[0, 0], y[0, 1] - y[0, 0]))
+    down = float(np.hypot(x[1, 0] - x[0, 0], y[1, 0] - y[0, 0]))
+    return min(across, down)
+
+
+def union(first: Grid, second: Grid) -> Grid:
+    """The smallest grid on the lattice of `first` that covers both; they must share it."""
+    shift = offset(second, first)
+    assert shift is not None
+    top, left = min(0, shift[0]), min(0, shift[1])
+    bottom = max(first.shape[0], shift[0] + second.shape[0])
+    right = max(first.shape[1], shift[1] + second.shape[1])
+    if (top, left, bottom, right) == (0, 0, *first.shape):
+        return first
+    return GeoBox((bottom - top, right - left), first.affine * Affine.translation(left, top), first.crs)

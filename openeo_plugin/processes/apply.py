@@ -1,0 +1,46 @@
+"""Processes that run a callback over a cube."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openeo_plugin.cube.dimensions import SpatialDimension
+from openeo_plugin.engine.operators import callbacks
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.processes.environment import Environment
+from openeo_plugin.processes.process import process
+from openeo_plugin.processes.types import LabeledReducer, RasterCube, ValueCallback
+
+
+@process(level="L1", categories=["cubes"])
+def apply(data: RasterCube, process: ValueCallback, context: Any = None, *, environment: Environment) -> RasterCube:
+    """Apply a process to every value of a cube.
+
+    Args:
+        data: any cube.
+        process: gives one value for each value.
+        context: handed on to the process.
+    Returns: the same dimensions and labels.
+    Source: openeo-processes 2.0.0-rc.2, apply.
+    """
+    return callbacks.map_pixels(environment.node, data, process, context)
+
+
+@process(level="L1", categories=["cubes", "reducer"])
+def reduce_dimension(
+    data: RasterCube, reducer: LabeledReducer, dimension: str, context: Any = None, *, environment: Environment
+) -> RasterCube:
+    """Make one value of all values along a dimension, which goes away.
+
+    Args:
+        data: any cube.
+        reducer: gives one value for an array of values, whose labels are those of the dimension.
+        dimension: the dimension to be reduced.
+        context: handed on to the reducer.
+    Returns: one dimension less.
+    Raises: DimensionNotAvailable.
+    Source: openeo-processes 2.0.0-rc.2, reduce_dimension.
+    """
+    if isinstance(data.description.dimension(dimension), SpatialDimension):
+        raise OpenEOError("FeatureUnsupported", reason="reducing x or y is not available yet.")
+    return callbacks.reduce_dimension(environment.node, data, dimension, reducer, context)

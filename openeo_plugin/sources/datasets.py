@@ -1,0 +1,82 @@
+"""Open GeoTIFFs, kept per thread: a GDAL dataset must not be used by two threads at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window as FileWindow
+
+from openeo_plugin.cube.pixels import Array
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.sources.layers import Layer
+
+MAX_OPEN = 192
+OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_CACHEMAX": 256}
+_LOCAL = threading.local()
+
+
+class ReadingEnvironment:
+    """GDAL's options for reading, entered once per thread and kept."""
+
+    @staticmethod
+    def enter() -> None:
+        """Set the options for this thread."""
+        if getattr(_LOCAL, "environment", None) is None:
+            _LOCAL.environment = rasterio.Env(**OPTIONS)
+            _LOCAL.environment.__enter__()
+
+
+def dataset(path: str, overview: int | None) -> DatasetReader:
+    """This thread's open dataset of a GeoTIFF, at full resolution (None) or at an overview level (from 0)."""
+    ReadingEnvironment.enter()
+    opened: OrderedDict[tuple[str, int | None], DatasetReader] = _LOCAL.__dict__.setdefault("opened", OrderedDict())
+    key = (path, overview)
+    found = opened.get(key)
+    if found is not None:
+        opened.move_to_end(key)
+        return found
+    level = {} if overview is None else {"overview_level": overview}
+    found = rasterio.open(path, driver="GTiff", sharing=False, **level)
+    opened[key] = found
+    if len(opened) > MAX_OPEN:
+        opened.popitem(last=False)[1].close()
+    return found
+
+
+def read(layer: Layer, overview: int | None, rectangle: tuple[int, int, int, int], out: Array | None = None) -> Array:
+    """Pixels of a layer.
+
+    Args:
+        layer: what to read.
+        overview: level, None for full resolution.
+        rectangle: (row, column, rows, columns), inside of the raster at that level.
+        out: (rows, columns) to be filled; its dtype is that of the file.
+    Raises: SourceUnreadable, with the file's name and the window.
+    """
+    row, column, rows, columns = rectangle
+    window = FileWindow(column, row, columns, rows)
+    try:
+        source = dataset(layer.path, overview)
+        if out is not None and out.dtype == np.dtype(source.dtypes[layer.index - 1]):
+            return source.read(layer.index, window=window, out=out)
+        values = source.read(layer.index, window=window)
+    except (RasterioError, OSError) as error:
+        where = f"rows {row} to {row + rows}, columns {column} to {column + columns}"
+        cause = error.__cause__ or error
+        reason = str(cause).replace(layer.path, Path(layer.path).name)
+        raise OpenEOError("SourceUnreadable", file=_name(layer), window=where, reason=reason) from None
+    if out is None:
+        return values
+    out[...] = values
+    return out
+
+
+def _name(layer: Layer) -> str:
+    path = Path(layer.path)
+    return f"{path.parent.name}/{path.name}"

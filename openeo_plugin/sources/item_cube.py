@@ -1,0 +1,209 @@
+"""A cube whose pixels lie in the files of STAC items: the source operator of the engine.
+
+For every label of time and every band there are the layers (files) that hold it. Files on the cube's own lattice are
+read as they are, others are sampled at the pixel centres (nearest neighbour). Where several layers hold one date, the
+first with a value counts, in the order of the items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from openeo_plugin.cube.bands import Band
+from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.grid import Window
+from openeo_plugin.cube.pixels import Array, Block, Mask, Palette, Pixels
+from openeo_plugin.engine.kernels.mesh import gather_nearest
+from openeo_plugin.engine.operator import Operator, Request, RunContext
+from openeo_plugin.engine.windows import coordinates, inside, offset, on_grid, pixels_per_pixel
+from openeo_plugin.sources.datasets import read
+from openeo_plugin.sources.layers import Layer
+
+_CODES = np.arange(256, dtype=np.uint8)
+_CODES.setflags(write=False)
+MAX_READ_PX = 1 << 24
+"""A single read for a sampled window holds at most about this many pixels; larger ones are cut in rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class ItemCube:
+    """Pixels from files.
+
+    Args:
+        slices: [temporal label][band] -> the layers that hold it, the first one on top.
+        has_time: whether the cube has a temporal dimension (else there is one slice).
+    """
+
+    node: str
+    description: CubeDescription
+    slices: tuple[tuple[tuple[Layer, ...], ...], ...]
+    has_time: bool = True
+    inputs: tuple[Operator, ...] = ()
+
+    def request(self, request: Request) -> tuple[Request | None, ...]:
+        """A source needs nothing."""
+        return ()
+
+    def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
+        """Read what is asked for, band by band."""
+        window = on_grid(request.window, self.description.grid)
+        within = inside(window, self.description.grid)
+        dates = request.labels[0] if self.has_time else (0,)
+        return Block(tuple(self._band(b, dates, window, within, context) for b in request.bands))
+
+    def _band(
+        self, index: int, dates: Sequence[int], window: Window, within: Array | None, context: RunContext
+    ) -> Pixels:
+        band = self.description.bands[index]
+        values = np.empty((len(dates), *window.shape), band.dtype)
+        missing: list[Array | None] = []
+        for place, date in enumerate(dates):
+            context.check()
+            layers = self.slices[date][index]
+            missing.append(mosaic(layers, band, window, within, values[place], context))
+        if not self.has_time:
+            values = values[0]
+        return self._pixels(band, values, missing)
+
+    def _pixels(self, band: Band, values: Array, missing: list[Array | None]) -> Pixels:
+        """Missing pixels were set to nodata already; without a nodata value they need a mask."""
+        mask = None
+        if band.nodata is None and any(m is not None for m in missing):
+            rows = [np.zeros(values.shape[-2:], bool) if m is None else m for m in missing]
+            mask = Mask(np.stack(rows) if self.has_time else rows[0])
+        if band.dtype == np.uint8:
+            null = band.nodata == _CODES if band.nodata is not None else np.zeros(256, bool)
+            return Pixels(values, mask=mask, palette=Palette(_CODES, null))
+        return Pixels(values, band.nodata, mask)
+
+
+def mosaic(
+    layers: Sequence[Layer], band: Band, window: Window, within: Array | None, out: Array, context: RunContext
+) -> Array | None:
+    """Fill `out` from the layers, the first one on top.
+
+    Args:
+        layers: of one date and band, the top one first.
+        band: how null is to be written: `band.nodata`, or 0 and a flag if there is none.
+        window: on any grid. within: where the cube's extent is (None: everywhere).
+        out: (rows, columns), written as a whole.
+    Returns: bool (rows, columns), True where no layer has a value; None if all have one.
+    """
+    open_: Array | None = None  # pixels still to be filled; None means all of them
+    for layer in layers:
+        if open_ is not None and not open_.any():
+            break
+        if open_ is None:
+            found = _fill(layer, band, window, out, context)
+            open_ = None if found is None else ~found
+            if found is None:
+                break
+            continue
+        below = np.empty_like(out)
+        found = _fill(layer, band, window, below, context)
+        take = open_ if found is None else open_ & found
+        out[take] = below[take]
+        open_ = open_ & ~take
+    else:
+        if open_ is None:
+            open_ = np.ones(out.shape, bool)
+    if within is not None:
+        outside = ~within
+        open_ = outside if open_ is None else open_ | outside
+    if open_ is not None:
+        out[open_] = band.nodata if band.nodata is not None else 0
+    return open_
+
+
+def _fill(layer: Layer, band: Band, window: Window, out: Array, context: RunContext) -> Array | None:
+    """Write a layer's pixels; returns where it has a value (None: everywhere, nulls included if they are nodata)."""
+    shift = offset(window.grid, layer.grid)
+    if shift is not None:
+        covered = _read_aligned(layer, window, shift, out, context)
+    else:
+        covered = _read_sampled(layer, window, out, context)
+    return _valid(layer, band, out, covered)
+
+
+def _valid(layer: Layer, band: Band, out: Array, covered: Array | None) -> Array | None:
+    nodata = layer.band.nodata
+    if nodata is None:
+        return covered
+    null = np.isnan(out) if nodata != nodata else out == nodata
+    if not null.any():
+        return covered
+    return ~null if covered is None else covered & ~null
+
+
+def _read_aligned(
+    layer: Layer, window: Window, shift: tuple[int, int], out: Array, context: RunContext
+) -> Array | None:
+    rows, columns = layer.grid.shape
+    top, left = window.y + shift[0], window.x + shift[1]
+    first_row, first_column = max(0, top), max(0, left)
+    last_row, last_column = min(rows, top + window.height), min(columns, left + window.width)
+    if first_row >= last_row or first_column >= last_column:
+        return np.zeros(out.shape, bool)
+    size = (last_row - first_row, last_column - first_column)
+    part = out[first_row - top : last_row - top, first_column - left : last_column - left]
+    rectangle = (first_row, first_column, *size)
+    if size == out.shape:
+        read(layer, None, rectangle, out)
+    else:
+        part[...] = read(layer, None, rectangle)
+    context.count_read(part.size * layer.band.dtype.itemsize)
+    if size == out.shape:
+        return None
+    covered = np.zeros(out.shape, bool)
+    covered[first_row - top : last_row - top, first_column - left : last_column - left] = True
+    return covered
+
+
+def _read_sampled(layer: Layer, window: Window, out: Array, context: RunContext) -> Array | None:
+    at_x, at_y = coordinates(window, layer.grid)
+    level, factor = overview_for(layer, pixels_per_pixel(window, layer.grid))
+    rows, columns = (math.ceil(n / factor) for n in layer.grid.shape)
+    on_raster = (at_x >= 0) & (at_x < layer.grid.shape[1]) & (at_y >= 0) & (at_y < layer.grid.shape[0])
+    if not on_raster.any():
+        return on_raster
+    x, y = at_x[on_raster], at_y[on_raster]
+    first_column, last_column = int(x.min() / factor), min(columns, int(x.max() / factor) + 1)
+    first_row, last_row = int(y.min() / factor), min(rows, int(y.max() / factor) + 1)
+    found = np.zeros(out.shape, np.bool_)
+    strip = max(1, MAX_READ_PX // max(1, last_column - first_column))
+    for row in range(first_row, last_row, strip):
+        context.check()
+        count = min(strip, last_row - row)
+        source = read(layer, level, (row, first_column, count, last_column - first_column))
+        context.count_read(source.nbytes)
+        gather_nearest(source, at_x, at_y, float(factor), row, first_column, out, found)
+    return None if found.all() else found
+
+
+def overview_for(layer: Layer, scale: float) -> tuple[int | None, int]:
+    """(level, factor) of the coarsest overview that is at least as fine as asked; (None, 1) for full resolution."""
+    best: tuple[int | None, int] = (None, 1)
+    for level, factor in enumerate(layer.overviews):
+        if factor <= scale * (1 + 1e-6):
+            best = (level, factor)
+    return best
+
+
+def described_bands(names: Sequence[str], slices: Sequence[Mapping[str, Sequence[Layer]]]) -> tuple[Band, ...]:
+    """One band per name: the type that holds every layer's values, the first layer's nodata if all share it.
+
+    Raises: nothing; a band of which no slice has a layer is left to the caller.
+    """
+    bands = []
+    for name in names:
+        layers = [layer for held in slices for layer in held.get(name, ())]
+        first = layers[0].band
+        dtype = np.result_type(*{layer.band.dtype for layer in layers})
+        nodata: Any = next((layer.band.nodata for layer in layers if layer.band.nodata is not None), None)
+        bands.append(replace(first, name=name, dtype=dtype, nodata=nodata))
+    return tuple(bands)
