@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,14 +26,17 @@ def local_file(href: object, base: Path, root: Path) -> Path:
         raise RefusedHrefError("the href is missing or is not a text")
     for spelling in dict.fromkeys(_spellings(href)):
         path = _inside(spelling, base, root)
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for long names before Python 3.13
             return path
     raise RefusedHrefError("the file does not exist")
 
 
 def _spellings(href: str) -> tuple[str, ...]:
     """The path as it stands and, as an href is a URL, percent-decoded."""
-    parts = urlsplit(href)
+    try:
+        parts = urlsplit(href)
+    except ValueError as error:
+        raise RefusedHrefError("the href is no valid address") from error
     if not parts.scheme:
         return href, unquote(href)
     if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):

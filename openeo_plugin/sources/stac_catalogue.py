@@ -18,8 +18,9 @@ MAX_DEPTH = 32
 
 
 def entry_of(folder: Path) -> Path | None:
-    """The file with which a static catalogue in this folder begins."""
-    return next((folder / name for name in ENTRY_FILES if (folder / name).is_file()), None)
+    """The file with which a static catalogue in this folder begins; no symbolic link."""
+    paths = (folder / name for name in ENTRY_FILES)
+    return next((path for path in paths if path.is_file() and not path.is_symlink()), None)
 
 
 def has_item_files(folder: Path) -> bool:

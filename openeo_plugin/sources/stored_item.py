@@ -72,7 +72,8 @@ class ItemReader:
             "geometry": footprint.json,
             "bbox": _bbox(footprint, grids),
             "properties": _kept_properties(properties or {}) | times,
-            "links": [],
+            # relative to .../collections/{id}/items/{item}, wherever the item is served
+            "links": [{"rel": "collection", "href": f"../../{collection_id}", "type": "application/json"}],
             "assets": assets,
         }
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from openeo_plugin.sources.local_path import RefusedHrefError, local_file
 
@@ -56,6 +58,8 @@ def test_absolute_paths_and_file_urls_inside_the_folder_are_read(root: Path) -> 
         "missing.tif",
         "",
         "x" * 5000,
+        "x" * 300,
+        "http://[",
         None,
         5,
         ["a.tif"],
@@ -79,3 +83,32 @@ def test_a_folder_whose_name_begins_alike_is_outside(root: Path) -> None:
     (root.parent / "inside" / "a.tif").write_bytes(b"")
     with pytest.raises(RefusedHrefError):
         local_file("../inside/a.tif", root, root)
+
+
+PARTS = [
+    "..",
+    ".",
+    "%2e%2e",
+    "%2E.",
+    "/",
+    "%2f",
+    "//",
+    "secret.tif",
+    "scene",
+    "file:",
+    "file://",
+    "%00",
+    "\\",
+    "%5c",
+    "~",
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PARTS) | st.text(max_size=3), max_size=8).map("".join))
+def test_no_spelling_leads_out_of_the_folder(root: Path, href: str) -> None:
+    try:
+        found = local_file(href, root / "scene", root)
+    except RefusedHrefError:
+        return
+    assert found.is_relative_to(root)
