@@ -67,8 +67,8 @@ ROUTES = (
     Route("/processes", "pygeoapi.api.processes:describe_processes"),
     Route("/processes/<process_id>", "pygeoapi.api.processes:describe_processes"),
     Route("/processes/<process_id>/execution", f"{_OURS}.execution:execute", ("POST",)),
-    Route("/jobs", "pygeoapi.api.processes:get_jobs"),
-    Route("/jobs/<job_id>", "pygeoapi.api.processes:get_jobs"),
+    Route("/jobs", f"{_OURS}.job_status:list_or_describe"),
+    Route("/jobs/<job_id>", f"{_OURS}.job_status:list_or_describe"),
     Route("/jobs/<job_id>", "pygeoapi.api.processes:delete_job", ("DELETE",)),
     Route("/jobs/<job_id>/results", "pygeoapi.api.processes:get_job_result"),
     Route("/TileMatrixSets", "pygeoapi.api.tiles:tilematrixsets"),
@@ -148,7 +148,7 @@ def _answer(api: Any, function: Callable[..., Any], route: Route, arguments: dic
 def _response(content: Any, status: int) -> Response:
     """Text or bytes as they are, an open file block by block."""
     if not hasattr(content, "read"):
-        return Response(content, status)
+        return Response(content, status, content_type="application/json")
     response = Response(wrap_file(request.environ, content), status, direct_passthrough=True)
     response.content_length = os.fstat(content.fileno()).st_size
     response.call_on_close(content.close)

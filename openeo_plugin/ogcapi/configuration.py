@@ -19,10 +19,11 @@ FOLDER = Path(__file__).parent
 def pygeoapi_configuration(settings: Settings, resources: LiveResources) -> dict[str, Any]:
     """A configuration of one's own for `pygeoapi.api.API`, which changes it."""
     config: dict[str, Any] = yaml.safe_load(files("config").joinpath("pygeoapi.yml").read_text(encoding="utf-8"))
-    base_url = f"{settings.public_base}/oapi"
+    templates = {"path": str(FOLDER / "templates")}
+    config |= templates  # where pygeoapi's pages of tile matrix sets look for it
     config["server"] |= {
-        "url": base_url,
-        "templates": {"path": str(FOLDER / "templates")},
+        "url": f"{settings.public_base}/oapi",
+        "templates": templates,
         "manager": {"name": "openeo_plugin.ogcapi.process_manager.QueueManager"},
     }
     identification = config["metadata"]["identification"]

@@ -230,7 +230,7 @@ def _window(grid: Grid, box: Box | None, ranges: Mapping[str, Range]) -> Window:
     else:
         west, south, east, north = box
     inverse: Affine = ~grid.affine
-    corners = [inverse * corner for corner in ((west, south), (west, north), (east, south), (east, north))]
+    corners = [inverse @ corner for corner in ((west, south), (west, north), (east, south), (east, north))]
     x0, x1 = _span([corner[0] for corner in corners], columns)
     y0, y1 = _span([corner[1] for corner in corners], rows)
     if x0 >= x1 or y0 >= y1:

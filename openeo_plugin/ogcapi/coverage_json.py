@@ -44,8 +44,8 @@ def _axis_name(part: Part, axis: str) -> str:
 def _horizontal_axes(part: Part) -> Json:
     grid = part.grid
     rows, columns = grid.shape
-    x0, y0 = grid.affine * (0.5, 0.5)
-    x1, y1 = grid.affine * (columns - 0.5, rows - 0.5)
+    x0, y0 = grid.affine @ (0.5, 0.5)
+    x1, y1 = grid.affine @ (columns - 0.5, rows - 0.5)
     return {_axis_name(part, "x"): _regular(x0, x1, columns), _axis_name(part, "y"): _regular(y0, y1, rows)}
 
 

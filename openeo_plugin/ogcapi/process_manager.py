@@ -93,12 +93,11 @@ class QueueManager(BaseManager):
         return JSON, result_links(scope, job.id)
 
     def delete_job(self, job_id: str) -> bool:
-        """Dismiss: stop a job that waits or runs, else remove it with its results. Raises: JobNotFoundError."""
+        """Dismiss: stop a job that runs, remove any other with its results. Raises: JobNotFoundError."""
         scope = current_scope()
         job = _own_job(scope, job_id)
-        if ogc_state(job.status) in (JobStatus.accepted, JobStatus.running):
-            scope.backend.jobs.cancel(job.id, job.owner)
-        else:
+        stopped = scope.backend.jobs.cancel(job.id, job.owner)
+        if stopped.status != "canceled" or job.status == "canceled":
             _remove(scope, job)
         return True
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from openeo_plugin.ogcapi.instants import instant_of
@@ -188,11 +188,25 @@ def _extents(document: dict[str, Any]) -> Resource:
     boxes = (extent.get("spatial") or {}).get("bbox") or [[-180.0, -90.0, 180.0, 90.0]]
     extents: Resource = {"spatial": {"bbox": [list(box) for box in boxes], "crs": CRS84}}
     interval = ((extent.get("temporal") or {}).get("interval") or [[None, None]])[0]
-    begin, end = (_instant(value) for value in interval)
+    begin, end = (_bound(value) for value in interval)
     if begin is not None or end is not None:
         extents["temporal"] = {"begin": begin, "end": end}
     return extents
 
 
-def _instant(value: str | None) -> datetime | None:
-    return None if value is None else instant_of(value)
+class _Bound(datetime):
+    """An end of a temporal extent that nothing lies beyond.
+
+    pygeoapi answers 400 to every `datetime` beyond the extent, days and months that reach into it included. It is for
+    the providers to say what there is at a time; where there is nothing, that is no error.
+    """
+
+    def __lt__(self, other: date) -> bool:
+        return False
+
+    def __gt__(self, other: date) -> bool:
+        return False
+
+
+def _bound(value: str | None) -> _Bound | None:
+    return None if value is None else _Bound.fromtimestamp(instant_of(value).timestamp(), UTC)
