@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from db.services import ServiceStore
     from db.session import Database
     from db.users import UserStore
-    from openeo_plugin.auth.provider import AuthenticationProvider
+    from openeo_plugin.auth.basic import BasicAuthentication
     from openeo_plugin.driver.driver import Driver
 
 
@@ -31,7 +31,7 @@ class Backend:
     services: ServiceStore
     processes: ProcessStore
     users: UserStore
-    auth: AuthenticationProvider
+    auth: BasicAuthentication
     driver: Driver
     secret: bytes
 
@@ -39,7 +39,7 @@ class Backend:
 def open_backend(settings: Settings) -> Backend:
     """Open the database (created and migrated if need be) and everything that stands on it."""
     from db.collections import CollectionStore
-    from db.jobs import JobStore
+    from db.jobs import JobStore, QueueRules
     from db.processes import ProcessStore
     from db.services import ServiceStore
     from db.session import Database
@@ -51,12 +51,13 @@ def open_backend(settings: Settings) -> Backend:
     database = Database(settings.database)
     if not database.is_current():
         database.migrate()
+    rules = QueueRules(settings.job_attempts_max, settings.running_jobs_per_user)
     collections, processes, users = CollectionStore(database), ProcessStore(database), UserStore(database)
     return Backend(
         settings=settings,
         database=database,
         collections=collections,
-        jobs=JobStore(database),
+        jobs=JobStore(database, rules=rules),
         services=ServiceStore(database),
         processes=processes,
         users=users,

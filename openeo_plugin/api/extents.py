@@ -10,6 +10,7 @@ from flask import request
 
 from openeo_plugin.errors import OpenEOError
 
+_LAST = datetime.max.replace(tzinfo=UTC)
 Box = tuple[float, float, float, float]
 
 
@@ -49,7 +50,7 @@ def requested_interval() -> tuple[str | None, str | None, str]:
     if any(start > end for start, end in pairwise(instants) if start is not None and end is not None):
         raise _bad_time()
     start, end = instants
-    after_end = None if end is None else end + timedelta(microseconds=1)
+    after_end = None if end is None or end == _LAST else end + timedelta(microseconds=1)
     return _text(start), _text(after_end), text
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import FileWrapper
 
 from openeo_plugin.errors import OpenEOError
@@ -116,10 +115,10 @@ def json_body() -> dict[str, Any]:
     """
     if request.mimetype != JSON:
         raise OpenEOError("ContentTypeInvalid", types=JSON)
-    try:
-        body = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise OpenEOError("RequestTooLarge", limit_bytes=request.max_content_length) from None
+    body = request.get_data(cache=False)
+    limit_bytes = request.max_content_length
+    if limit_bytes is not None and request.content_length is None and len(body) >= limit_bytes:
+        raise OpenEOError("RequestTooLarge", limit_bytes=limit_bytes)  # a body without a length is cut at the limit
     document = parse_json(body)
     if not isinstance(document, dict):
         raise OpenEOError("RequestInvalid", reason="the body must be a JSON object.")

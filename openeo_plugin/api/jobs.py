@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -77,14 +76,10 @@ def update_job(user: str, job_id: str) -> Response:
 
 
 def delete_job(user: str, job_id: str) -> Response:
-    """`DELETE /jobs/{job_id}`: stops it if need be; its results go with it."""
+    """`DELETE /jobs/{job_id}`: its results go with it; a worker that runs it notices and stops."""
     backend = the_backend()
-    job = backend.jobs.get(job_id, user)
-    backend.jobs.cancel(job.id, user)
-    with suppress(OpenEOError):
-        backend.collections.delete(job.id)
-    backend.jobs.delete(job.id, user)
-    shutil.rmtree(backend.settings.results_dir / job.id, ignore_errors=True)
+    backend.jobs.delete(job_id, user)
+    shutil.rmtree(backend.settings.results_dir / job_id, ignore_errors=True)
     return empty_response(204)
 
 

@@ -19,6 +19,7 @@ from services.access import check_service, used_parameters
 if TYPE_CHECKING:
     from db.services import Service
 
+NAMED = frozenset({"process", "title", "description", "enabled", "configuration", "plan", "budget", "type"})
 FIXED = frozenset({"id", "url", "type", "attributes", "created", "usage", "costs"})
 
 
@@ -43,7 +44,7 @@ def create_service(user: str) -> Response:
     """`POST /services`: refuses what could not be shown, before any pixel is read."""
     backend, body = the_backend(), json_body()
     requests.refuse_billing(body)
-    requests.log_level(body)
+    extras = _extras(body)
     configuration = requests.mapping(body, "configuration")
     type_name = registry.validate(requests.text(body, "type") or "", configuration)
     process = requests.process(body)
@@ -57,6 +58,7 @@ def create_service(user: str) -> Response:
         configuration=configuration,
         enabled=requests.flag(body, "enabled", True),
         budget=body.get("budget"),
+        attributes=extras,
     )
     headers = {"Location": api_url(backend.settings, f"/services/{service.id}"), "OpenEO-Identifier": service.id}
     return empty_response(201, headers)
@@ -67,7 +69,7 @@ def describe_service(user: str, service_id: str) -> Response:
     service = the_backend().services.get(service_id, user)
     _, attributes = registry.attributes(service, the_backend().settings.public_base)
     details = {"process": service.process, "configuration": service.configuration, "attributes": attributes}
-    return json_response({**_summary(service), **details})
+    return json_response({**service.attributes, **_summary(service), **details})
 
 
 def update_service(user: str, service_id: str) -> Response:
@@ -76,12 +78,13 @@ def update_service(user: str, service_id: str) -> Response:
     service = backend.services.get(service_id, user)
     requests.refuse_fixed(body, FIXED)
     changes = _changes(body)
+    if _extras(body):
+        changes["attributes"] = {**service.attributes, **_extras(body)}
     if "process" in changes or "configuration" in changes:
         configuration = changes.get("configuration", service.configuration)
         registry.validate(service.type, configuration)
         _check(user, service.type, changes.get("process", service.process), configuration)
-    if changes:
-        backend.services.update(service_id, user, **changes)
+    backend.services.update(service_id, user, **changes)
     return empty_response(204)
 
 
@@ -108,7 +111,6 @@ def _check(user: str, type_name: str, process: dict[str, Any], configuration: di
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:
     requests.refuse_billing(body)
-    requests.log_level(body)
     changes: dict[str, Any] = {name: requests.text(body, name) for name in ("title", "description") if name in body}
     if "enabled" in body:
         changes["enabled"] = requests.flag(body, "enabled", True)
@@ -119,6 +121,12 @@ def _changes(body: dict[str, Any]) -> dict[str, Any]:
     if "budget" in body:
         changes["budget"] = body["budget"]
     return changes
+
+
+def _extras(body: dict[str, Any]) -> dict[str, Any]:
+    """The log level, and what clients add on their own: kept and given back."""
+    requests.log_level(body)
+    return {name: value for name, value in body.items() if name not in NAMED | FIXED and value is not None}
 
 
 def _summary(service: Service) -> dict[str, Any]:

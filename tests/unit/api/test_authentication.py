@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from openeo_plugin.api.application import MICROSERVICES
+from openeo_plugin.api.routing import Access
+
+ROUTES = [route for name, routes in MICROSERVICES.items() if name != "udf_runtimes" for route in routes]
+CLOSED = [route for route in ROUTES if route.access in (Access.USER, Access.SIGNED)]
+OPEN = [route for route in ROUTES if route.access is Access.PUBLIC and route.method == "GET"]
+
+
+def _basic(text: bytes) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(text).decode()}
+
+
+def _path(route) -> str:
+    return route.path.replace("{path:", "{").replace("{", "").replace("}", "")
+
+
+def _ids(routes):
+    return [f"{route.method} {route.path}" for route in routes]
+
+
+def test_name_and_password_give_a_token_that_works(api):
+    token = api.get("/credentials/basic", headers=_basic(b"ann:apple")).json["access_token"]
+
+    answer = api.get("/me", headers={"Authorization": f"Bearer basic//{token}"})
+
+    assert answer.json["user_id"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Authorization": ""}, 401, "AuthenticationRequired"),
+        (_basic(b"ann:wrong"), 403, "CredentialsInvalid"),
+        (_basic(b"nobody:apple"), 403, "CredentialsInvalid"),
+        (_basic(b"no colon"), 403, "CredentialsInvalid"),
+        (_basic(b"\xff\xfe:x"), 403, "CredentialsInvalid"),
+        ({"Authorization": "Basic ***"}, 403, "CredentialsInvalid"),
+        ({"Authorization": "Bearer basic//token-of-ann"}, 403, "AuthenticationSchemeInvalid"),
+    ],
+)
+def test_bad_credentials_give_no_token(api, headers, status, code):
+    response = api.get("/credentials/basic", headers=headers)
+
+    assert (response.status_code, response.json["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=_ids(CLOSED))
+def test_without_a_token_closed_endpoints_answer_401(api, route):
+    response = api.as_user(None)(route.method, _path(route))
+
+    assert (response.status_code, response.json["code"]) == (401, "AuthenticationRequired")
+
+
+@pytest.mark.parametrize("route", CLOSED + OPEN, ids=_ids(CLOSED + OPEN))
+def test_with_a_bad_token_endpoints_answer_403(api, route):
+    response = api(route.method, _path(route), headers={"Authorization": "Bearer basic//token-of-eve"})
+
+    assert (response.status_code, response.json["code"]) == (403, "TokenInvalid")
+
+
+@pytest.mark.parametrize("bearer", ["token-of-ann", "oidc/egi/x", "magic//token-of-ann"])
+def test_other_kinds_of_tokens_are_refused(api, bearer):
+    response = api.get("/me", headers={"Authorization": f"Bearer {bearer}"})
+
+    assert (response.status_code, response.json["code"]) == (403, "AuthenticationSchemeInvalid")
+
+
+def test_the_scheme_may_be_written_in_any_case(api):
+    assert api.get("/me", headers={"Authorization": "bearer  basic//token-of-ann"}).status_code == 200

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from openeo_plugin.api.application import create_api
+from openeo_plugin.api.capabilities import well_known
+
+
+def _endpoints(api):
+    return {entry["path"]: entry["methods"] for entry in api.get("/").json["endpoints"]}
+
+
+def test_capabilities_name_version_type_and_whether_to_rely_on_them(api):
+    document = api.as_user(None).get("/").json
+
+    assert document["api_version"] == "1.3.0"
+    assert document["stac_version"] == "1.1.0"
+    assert document["type"] == "Catalog"
+    assert document["production"] is False
+    assert "https://api.openeo.org/1.3.0" in document["conformsTo"]
+
+
+def test_endpoints_are_listed_as_openeo_templates_each_once_and_without_the_root(api):
+    listed = [entry["path"] for entry in api.get("/").json["endpoints"]]
+
+    assert len(listed) == len(set(listed))
+    assert "/" not in listed
+    assert _endpoints(api)["/jobs/{job_id}/results"] == ["GET", "POST", "DELETE"]
+    assert _endpoints(api)["/collections/{collection_id}"] == ["GET"]
+    assert _endpoints(api)["/process_graphs/{process_graph_id}"] == ["GET", "PUT", "DELETE"]
+    assert _endpoints(api)["/services/{service_id}"] == ["GET", "PATCH", "DELETE"]
+
+
+def test_every_listed_endpoint_exists_and_answers_in_openeo_words(api):
+    for path, methods in _endpoints(api).items():
+        concrete = path.replace("{", "").replace("}", "")
+        for method in methods:
+            response = api(method, concrete, json={} if method in ("POST", "PUT", "PATCH") else None)
+            assert response.status_code != 405, (method, path)
+            assert response.status_code < 500, (method, path)
+            if response.status_code >= 400:
+                assert response.json["message"] != "There is no resource at this address.", (method, path)
+
+
+def test_a_microservice_that_is_switched_off_is_neither_listed_nor_answered(backend):
+    off = {**backend.settings.microservices, "services": False}
+    quieter = replace(backend, settings=backend.settings.model_copy(update={"microservices": off}))
+    client = create_api(quieter).test_client()
+
+    paths = {entry["path"] for entry in client.get("/").json["endpoints"]}
+
+    assert "/services" not in paths
+    assert "/jobs" in paths
+    assert client.get("/service_types").json["code"] == "NotFound"
+
+
+def test_udf_runtimes_are_off_until_there_is_one(api):
+    assert "/udf_runtimes" not in _endpoints(api)
+
+
+def test_capabilities_do_not_look_at_tokens(api):
+    assert api.get("/", headers={"Authorization": "Bearer basic//nonsense"}).status_code == 200
+
+
+def test_conformance_lists_the_classes_of_the_capabilities(api):
+    assert api.get("/conformance").json["conformsTo"] == api.get("/").json["conformsTo"]
+
+
+def test_file_formats_work_with_and_without_a_token(api):
+    with_token, without = api.get("/file_formats"), api.as_user(None).get("/file_formats")
+
+    assert with_token.json == without.json
+    assert without.json["output"]["GTiff"]["gis_data_types"] == ["raster"]
+
+
+def test_the_well_known_document_names_the_public_address(backend):
+    settings = backend.settings.model_copy(update={"public_url": "https://geo.example/base/", "demo": False})
+
+    version = {"url": "https://geo.example/base/openeo/v1", "api_version": "1.3.0", "production": True}
+    assert well_known(settings) == {"versions": [version]}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from fakes import source_collection
+
+
+def test_collections_are_listed_with_links_to_this_api(api):
+    document = api.as_user(None).get("/collections").json
+
+    assert [one["id"] for one in document["collections"]] == ["SYNTHETIC"]
+    links = {one["rel"]: one["href"] for one in document["collections"][0]["links"]}
+    assert links["self"] == "http://127.0.0.1:8080/openeo/v1/collections/SYNTHETIC"
+    assert links["license"] == "https://creativecommons.org/publicdomain/zero/1.0/"
+
+
+def test_a_collection_has_its_dimensions_and_summaries(api):
+    document = api.get("/collections/SYNTHETIC").json
+
+    assert document["cube:dimensions"]["bands"]["values"] == ["red", "nir"]
+    assert document["summaries"]["platform"] == ["sentinel-2a"]
+    assert None not in document.values()
+
+
+def test_a_collection_that_is_not_there_or_not_mine_is_not_found(api):
+    api.backend.collections.put(source_collection("PRIVATE"), [], owner="bob")
+
+    for user, status in (("ann", 404), (None, 404), ("bob", 200)):
+        for path in ("", "/queryables", "/items", "/items/x"):
+            answer = api.as_user(user).get(f"/collections/PRIVATE{path}")
+            expected = 404 if path == "/items/x" else status
+            assert answer.status_code == expected, (user, path)
+    assert api.get("/collections/NONE").json["code"] == "CollectionNotFound"
+
+
+def test_queryables_are_a_json_schema_made_of_the_summaries(api):
+    response = api.get("/collections/SYNTHETIC/queryables")
+
+    assert response.mimetype == "application/schema+json"
+    assert response.json["properties"] == {
+        "platform": {"type": "string", "enum": ["sentinel-2a"]},
+        "eo:cloud_cover": {"type": "number", "minimum": 0, "maximum": 80},
+    }
+
+
+def test_items_are_geojson_with_counts(api):
+    response = api.get("/collections/SYNTHETIC/items")
+
+    assert response.mimetype == "application/geo+json"
+    assert [item["id"] for item in response.json["features"]] == ["one", "two", "three"]
+    assert (response.json["numberMatched"], response.json["numberReturned"]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("bbox=14.1,45.1,14.2,45.2", ["one"]),
+        ("bbox=14.6,45.6,0,14.7,45.7,100", ["two", "three"]),
+        ("datetime=2020-06-06T00:00:00Z", ["two"]),
+        ("datetime=2020-06-06T02:00:00%2B02:00", ["two"]),
+        ("datetime=2020-06-01T00:00:00Z/2020-06-06T00:00:00Z", ["one", "two"]),
+        ("datetime=2020-06-06T00:00:00Z/..", ["two", "three"]),
+        ("datetime=/2020-06-05T23:59:59Z", ["one"]),
+    ],
+)
+def test_items_are_filtered_by_bbox_and_by_closed_intervals(api, query, expected):
+    assert [item["id"] for item in api.get(f"/collections/SYNTHETIC/items?{query}").json["features"]] == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "bbox=1,2,3",
+        "bbox=a,b,c,d",
+        "bbox=1,nan,2,3",
+        "bbox=0,10,1,5",
+        "datetime=yesterday",
+        "datetime=2020-06-06",
+        "datetime=../..",
+        "datetime=/",
+        "datetime=2020-06-06T00:00:00",
+        "datetime=2020-06-06T00:00:00Z/2020-06-01T00:00:00Z",
+        "datetime=0001-01-01T00:00:00%2B10:00",
+        "datetime=../9999-12-31T23:59:59.999999Z/x",
+    ],
+)
+def test_bad_extents_are_refused(api, query):
+    response = api.get(f"/collections/SYNTHETIC/items?{query}")
+
+    assert (response.status_code, response.json["code"]) == (400, "RequestInvalid")
+
+
+def test_the_last_instant_of_all_is_an_end_like_any_other(api):
+    response = api.get("/collections/SYNTHETIC/items?datetime=../9999-12-31T23:59:59.999999Z")
+
+    assert response.json["numberMatched"] == 3
+
+
+def test_paths_of_the_server_are_not_told(api):
+    response = api.get("/collections/SYNTHETIC/items")
+
+    assert "/data/secret" not in response.get_data(as_text=True)
+    assert response.json["features"][1]["assets"] == {"red": {"href": "https://example.org/two.tif"}}
+
+
+def test_one_item_can_be_read(api):
+    item = api.get("/collections/SYNTHETIC/items/one").json
+
+    assert (item["id"], item["collection"]) == ("one", "SYNTHETIC")
+    assert api.get("/collections/SYNTHETIC/items/none").status_code == 404

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from fakes import graph
+
+
+def test_processes_are_listed_with_and_without_a_token(api):
+    document = api.as_user(None).get("/processes").json
+
+    assert [process["id"] for process in document["processes"]] == ["add", "load_collection", "save_result", "wait"]
+    assert api.get("/processes").json == document
+
+
+def test_the_namespace_backend_holds_the_predefined_processes(api):
+    assert api.get("/processes/backend").json["processes"] == api.get("/processes").json["processes"]
+
+
+def test_the_namespace_user_holds_ones_own_processes_and_needs_a_token(api):
+    api("PUT", "/process_graphs/twice", json=graph("add", x=1, y=1))
+
+    assert [process["id"] for process in api.get("/processes/user").json["processes"]] == ["twice"]
+    assert api.as_user("bob").get("/processes/user").json["processes"] == []
+    assert api.as_user(None).get("/processes/user").status_code == 401
+
+
+def test_other_namespaces_are_not_found(api):
+    assert api.get("/processes/nobody").status_code == 404
+
+
+def test_a_valid_process_has_no_errors(api):
+    response = api.post("/validation", graph("add", x=1, y=2))
+
+    assert (response.status_code, response.json) == (200, {"errors": []})
+
+
+def test_every_fault_is_told_with_code_and_node_and_status_200(api):
+    process = {
+        "process_graph": {
+            "first": {"process_id": "subtrakt", "arguments": {}},
+            "second": {"process_id": "ad", "arguments": {}, "result": True},
+        }
+    }
+
+    response = api.as_user(None).post("/validation", process)
+
+    assert response.status_code == 200
+    assert [error["code"] for error in response.json["errors"]] == ["ProcessUnsupported"] * 2
+    assert "'first'" in response.json["errors"][0]["message"]
+    assert "'second'" in response.json["errors"][1]["message"]
+
+
+def test_a_process_without_a_graph_is_a_fault_and_not_a_bad_request(api):
+    response = api.post("/validation", {})
+
+    assert (response.status_code, response.json["errors"][0]["code"]) == (200, "ProcessGraphMissing")

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from fakes import graph
+
+LAYER = {"type": "xyz", "process": graph("load_collection", id="SYNTHETIC")}
+
+
+def _create(api, **fields):
+    response = api.post("/services", {**LAYER, **fields})
+    assert response.status_code == 201, response.json
+    return response.headers["OpenEO-Identifier"]
+
+
+def test_service_types_work_with_and_without_a_token(api):
+    assert {"XYZ", "WMTS", "WMS"} <= set(api.as_user(None).get("/service_types").json)
+    assert api.get("/service_types").status_code == 200
+
+
+def test_a_service_is_created_and_described(api):
+    response = api.post("/services", {**LAYER, "title": "NDVI", "log_level": "debug", "note": "mine"})
+
+    service_id = response.headers["OpenEO-Identifier"]
+    assert response.headers["Location"] == f"http://127.0.0.1:8080/openeo/v1/services/{service_id}"
+    service = api.get(f"/services/{service_id}").json
+    assert (service["type"], service["title"], service["enabled"]) == ("XYZ", "NDVI", True)
+    assert service["url"].startswith("http://127.0.0.1:8080/tiles/")
+    assert service["process"] == LAYER["process"]
+    assert service["configuration"] == {}
+    assert service["attributes"]
+    assert (service["log_level"], service["note"]) == ("debug", "mine")
+    assert None not in service.values()
+
+
+def test_lists_of_services_are_short(api):
+    service_id = _create(api, enabled=False)
+
+    (listed,) = api.get("/services").json["services"]
+
+    assert (listed["id"], listed["enabled"]) == (service_id, False)
+    assert "process" not in listed
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"type": "TELEPATHY"}, "ServiceUnsupported"),
+        ({"type": None}, "ServiceUnsupported"),
+        ({"type": 5}, "RequestInvalid"),
+        ({"process": None}, "ProcessGraphMissing"),
+        ({"process": graph("ad")}, "ProcessUnsupported"),
+        ({"process": graph("add", x=1, y=2)}, "ProcessGraphInvalid"),
+        ({"configuration": {"no_such_option": 1}}, "ServiceConfigUnsupported"),
+        ({"configuration": []}, "RequestInvalid"),
+        ({"enabled": "yes"}, "RequestInvalid"),
+        ({"plan": "gold"}, "BillingPlanInvalid"),
+    ],
+)
+def test_what_is_no_valid_service_is_refused_and_not_stored(api, change, code):
+    response = api.post("/services", {**LAYER, **change})
+
+    assert (response.status_code, response.json["code"]) == (400, code)
+    assert api.get("/services").json["services"] == []
+
+
+def test_a_service_can_be_changed(api):
+    service_id = _create(api)
+
+    changes = {"title": "New", "enabled": False, "process": graph("load_collection", id="OTHER"), "note": 1}
+    assert api("PATCH", f"/services/{service_id}", json=changes).status_code == 204
+
+    service = api.get(f"/services/{service_id}").json
+    assert (service["title"], service["enabled"], service["note"]) == ("New", False, 1)
+    assert service["process"] == graph("load_collection", id="OTHER")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "NoDataForUpdate"),
+        ({"url": "https://elsewhere"}, "PropertyNotEditable"),
+        ({"type": "WMS"}, "PropertyNotEditable"),
+        ({"configuration": {"no_such_option": 1}}, "ServiceConfigUnsupported"),
+        ({"process": graph("ad")}, "ProcessUnsupported"),
+    ],
+)
+def test_bad_changes_are_refused(api, body, code):
+    response = api("PATCH", f"/services/{_create(api)}", json=body)
+
+    assert (response.status_code, response.json["code"]) == (400, code)
+
+
+def test_services_of_other_users_are_not_found(api):
+    service_id = _create(api)
+    bob = api.as_user("bob")
+
+    for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/logs")):
+        response = bob(method, f"/services/{service_id}{path}", json={"title": "x"} if method == "PATCH" else None)
+        assert (response.status_code, response.json["code"]) == (404, "ServiceNotFound"), (method, path)
+
+
+def test_a_deleted_service_is_gone(api):
+    service_id = _create(api)
+
+    assert api("DELETE", f"/services/{service_id}").status_code == 204
+    assert api.get(f"/services/{service_id}").status_code == 404
+
+
+def test_logs_of_a_service_can_be_read(api):
+    service_id = _create(api)
+    api.backend.services.log(service_id, "warning", "Too many tiles")
+
+    assert [entry["message"] for entry in api.get(f"/services/{service_id}/logs").json["logs"]] == ["Too many tiles"]

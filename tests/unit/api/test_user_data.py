@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from fakes import graph
+
+
+def test_a_process_can_be_stored_read_replaced_and_deleted(api):
+    stored = {**graph("add", x=1, y=1), "summary": "Twice one", "id": "another", "description": None}
+    assert api("PUT", "/process_graphs/twice", json=stored).status_code == 200
+
+    read = api.get("/process_graphs/twice").json
+    assert read == {**graph("add", x=1, y=1), "summary": "Twice one", "id": "twice"}
+
+    api("PUT", "/process_graphs/twice", json=graph("add", x=2, y=2))
+    assert "summary" not in api.get("/process_graphs/twice").json
+
+    assert api("DELETE", "/process_graphs/twice").status_code == 204
+    assert api.get("/process_graphs/twice").json["code"] == "ProcessGraphNotFound"
+    assert api("DELETE", "/process_graphs/twice").status_code == 404
+
+
+def test_lists_leave_the_graph_out(api):
+    api("PUT", "/process_graphs/twice", json=graph("add", x=1, y=1))
+
+    assert api.get("/process_graphs").json == {"processes": [{"id": "twice"}], "links": []}
+
+
+def test_a_process_of_another_user_is_not_found(api):
+    api("PUT", "/process_graphs/mine", json=graph("add", x=1, y=1))
+
+    bob = api.as_user("bob")
+
+    assert bob.get("/process_graphs/mine").status_code == 404
+    assert bob("DELETE", "/process_graphs/mine").status_code == 404
+    assert api.get("/process_graphs/mine").status_code == 200
+
+
+def test_an_incomplete_process_may_be_stored(api):
+    draft = {"process_graph": {"a": {"process_id": "not_yet_there", "arguments": {}}}}
+
+    assert api("PUT", "/process_graphs/draft", json=draft).status_code == 200
+
+
+def test_predefined_ids_are_taken(api):
+    response = api("PUT", "/process_graphs/add", json=graph("add", x=1, y=1))
+
+    assert (response.status_code, response.json["code"]) == (400, "PredefinedProcessExists")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code"),
+    [
+        ("a-b", graph("add"), "ProcessInvalid"),
+        ("x" * 256, graph("add"), "ProcessInvalid"),
+        ("good", {}, "ProcessGraphMissing"),
+        ("good", {"process_graph": []}, "ProcessGraphMissing"),
+        ("good", {**graph("add"), "parameters": {}}, "ProcessInvalid"),
+        ("good", {**graph("add"), "parameters": [{"name": ""}]}, "ProcessInvalid"),
+        ("good", {**graph("add"), "parameters": [1]}, "ProcessInvalid"),
+        ("good", {**graph("add"), "parameters": [{"name": "x"}, {"name": "x"}]}, "ProcessInvalid"),
+        ("good", {**graph("add"), "returns": 1}, "ProcessInvalid"),
+    ],
+)
+def test_what_is_no_process_is_refused(api, name, body, code):
+    response = api("PUT", f"/process_graphs/{name}", json=body)
+
+    assert (response.status_code, response.json["code"]) == (400, code)
