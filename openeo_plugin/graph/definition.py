@@ -12,13 +12,23 @@ Json = Any
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter. `default` counts only if `optional`."""
+    """A declared parameter. `default` counts only if `optional`.
+
+    Args:
+        accepts: the schema that arguments are held against, if the process takes more than the official one says.
+    """
 
     name: str
     description: str
     schema: JsonSchema
     optional: bool = False
     default: Json = None
+    accepts: JsonSchema | None = None
+
+    @property
+    def accepted(self) -> JsonSchema:
+        """The schema that arguments are held against."""
+        return self.schema if self.accepts is None else self.accepts
 
     def to_json(self) -> dict[str, Json]:
         """As `GET /processes` shows it."""

@@ -118,7 +118,7 @@ def _value_faults(node: Node, parameter: Parameter, value: Any, here: str) -> It
         if not callback_parameters(parameter) and not any(s in ({}, True) for s in parameter.schemas()):
             reason = "a process graph was given, but none is expected."
     elif is_literal(value) and not (value is None and parameter.optional):
-        reason = mismatch(value, parameter.schema)
+        reason = mismatch(value, parameter.accepted)
     if reason:
         yield OpenEOError(
             "ProcessParameterInvalid", node=here, process=node.process_id, parameter=parameter.name, reason=reason

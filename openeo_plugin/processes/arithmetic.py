@@ -11,7 +11,14 @@ from openeo_plugin.processes.elementwise import elementwise
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import Number, NumberOrNull
 
-NotNegative = Annotated[Any, Schema({"type": ["number", "null"], "minimum": 0})]
+_ANY_NUMBER: dict[str, Any] = {"type": ["number", "null"]}
+
+NotNegative = Annotated[Any, Schema({"type": ["number", "null"], "minimum": 0}, accepts=_ANY_NUMBER)]
+"""Of a negative number the result is NaN."""
+
+BandValue = Annotated[Any, Schema({"type": "number"}, accepts=_ANY_NUMBER)]
+"""The standard writes `number`, but has a case for null."""
+
 Sign = Annotated[Any, Schema({"type": ["number", "null"], "enum": [-1, 0, 1, None]})]
 NormalizedDifference = Annotated[float, Schema({"type": "number", "minimum": -1, "maximum": 1})]
 
@@ -280,7 +287,7 @@ def linear_scale_range(
 
 @process(level="L2", categories=["math > indices", "vegetation indices"])
 @elementwise()
-def normalized_difference(x: Number, y: Number) -> NormalizedDifference:
+def normalized_difference(x: BandValue, y: BandValue) -> NormalizedDifference:
     """Difference of two numbers in relation to their sum.
 
     Indices such as NDVI (near infrared and red), NDWI (near and short-wave infrared) and NDSI (green and short-wave

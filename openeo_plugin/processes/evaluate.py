@@ -94,7 +94,7 @@ def evaluate_all(
     parameters: Mapping[str, Any],
     faults: list[OpenEOError],
 ) -> None:
-    """Evaluate every node that can be, and add the fault of every node that can't. Nodes behind a fault are left out."""
+    """Evaluate every node that can be; add the fault of every node that can't. Nodes behind a fault are left out."""
     values: dict[str, Any] = {}
     for node in graph.nodes.values():
         if any(isinstance(r, FromNode) and r.node not in values for r in references(node.arguments)):
@@ -240,7 +240,7 @@ def check(definition: ProcessDefinition, parameter: Parameter, value: Any) -> No
         if all(s.get("subtype") in ("datacube", "process-graph") for s in schemas):
             reason = f"expected {_kinds(schemas)}, got {json.dumps(value)[:80]}."
         else:
-            reason = mismatch(value, parameter.schema)
+            reason = mismatch(value, parameter.accepted)
     if reason:
         raise OpenEOError("ProcessParameterInvalid", process=definition.id, parameter=parameter.name, reason=reason)
 

@@ -25,10 +25,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Schema:
-    """Marks an annotation with its JSON Schema: `Annotated[float, Schema({"type": "number"})]`."""
+    """Marks an annotation with its JSON Schema: `Annotated[float, Schema({"type": "number"})]`.
 
-    def __init__(self, schema: JsonSchema) -> None:
+    Args:
+        accepts: what arguments are held against instead, where the process has an answer for more than the official
+            schema allows (`ln(-1)` is NaN).
+    """
+
+    def __init__(self, schema: JsonSchema, *, accepts: JsonSchema | None = None) -> None:
         self.schema = schema
+        self.accepts = accepts
 
 
 _PLAIN: dict[Any, dict[str, Any]] = {
@@ -54,7 +60,9 @@ def schema_of(annotation: Any) -> JsonSchema:
             found = schema_of(member)
             alternatives += found if isinstance(found, list) else [found]
         if all(set(a) == {"type"} for a in alternatives):
-            return {"type": [t for a in alternatives for t in ([a["type"]] if isinstance(a["type"], str) else a["type"])]}
+            return {
+                "type": [t for a in alternatives for t in ([a["type"]] if isinstance(a["type"], str) else a["type"])]
+            }
         last = alternatives[-1]
         if len(alternatives) == 2 and last == {"type": "null"} and "subtype" not in alternatives[0]:
             first = alternatives[0]
@@ -62,6 +70,11 @@ def schema_of(annotation: Any) -> JsonSchema:
                 return {**first, "type": [first["type"], "null"]}
         return alternatives
     return _PLAIN[annotation]
+
+
+def _accepts(annotation: Any) -> JsonSchema | None:
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((m.accepts for m in marks if isinstance(m, Schema)), None)
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,7 @@ def define(function: Callable[..., Any], *, level: str, categories: list[str], *
                 schema=schema_of(hints[name]),
                 optional=not required,
                 default=None if required else parameter.default,
+                accepts=_accepts(hints[name]),
             )
         )
     names = extra.pop("id", None) or function.__name__.rstrip("_")

@@ -11,10 +11,21 @@ from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import NumberOrNull
 
 Sine = Annotated[Any, Schema({"type": ["number", "null"], "minimum": -1, "maximum": 1})]
-Ratio = Sine
+Ratio = Annotated[
+    Any, Schema({"type": ["number", "null"], "minimum": -1, "maximum": 1}, accepts={"type": ["number", "null"]})
+]
+"""Beyond the bounds the result is NaN."""
+
 NotNegative = Annotated[Any, Schema({"type": ["number", "null"], "minimum": 0})]
 AtLeastOne = Annotated[Any, Schema({"type": ["number", "null"], "minimum": 1})]
-WithinOne = Annotated[Any, Schema({"type": ["number", "null"], "minimumExclusive": -1, "maximumExclusive": 1})]
+WithinOne = Annotated[
+    Any,
+    Schema(
+        {"type": ["number", "null"], "minimumExclusive": -1, "maximumExclusive": 1},
+        accepts={"type": ["number", "null"]},
+    ),
+]
+"""Beyond the bounds the result is infinite or NaN."""
 
 
 @process(level="L1", categories=["math > trigonometric"])

@@ -44,11 +44,11 @@ def levels() -> dict[str, str]:
 
 @functools.cache
 def suite(process_id: str) -> dict[str, Any]:
-    """The official cases of a process, references to files resolved."""
+    """The official cases of a process as they are written."""
     path = folder() / "tests" / f"{process_id}.json5"
     if not path.exists():
         return {"id": process_id, "tests": []}
-    loaded: dict[str, Any] = _resolved(json5.loads(path.read_text("utf-8")))
+    loaded: dict[str, Any] = json5.loads(path.read_text("utf-8"))
     return loaded
 
 
@@ -59,7 +59,11 @@ def _asset(name: str) -> Any:
     return json5.loads(text) if path.suffix in (".json", ".json5") else text
 
 
-def _resolved(value: Any) -> Any:
+def resolved(value: Any) -> Any:
+    """A part of a case with the files in it that it refers to.
+
+    Raises: FileNotFoundError.
+    """
     if isinstance(value, dict):
-        return _asset(value["$ref"]) if "$ref" in value else {k: _resolved(v) for k, v in value.items()}
-    return [_resolved(v) for v in value] if isinstance(value, list) else value
+        return _asset(value["$ref"]) if "$ref" in value else {k: resolved(v) for k, v in value.items()}
+    return [resolved(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,25 @@
+"""The official cases of every implemented process pass, but those that are wrong themselves."""
+
+from __future__ import annotations
+
+import pytest
+from conformance import official
+from conformance.defective import DEFECTIVE
+from conformance.runner import cases, run
+
+from openeo_plugin.processes.registry import predefined
+
+
+@pytest.mark.parametrize("process_id", sorted(predefined()))
+def test_the_official_cases_of_a_process_pass(process_id: str) -> None:
+    official.require()
+    outcomes = [run(case) for case in cases(process_id)]
+    failed = {o.case.id: o.why for o in outcomes if o.why is not None and o.case.id not in DEFECTIVE}
+    assert not failed, "\n".join(f"{key}: {why}" for key, why in failed.items())
+
+
+@pytest.mark.parametrize("process_id", sorted(predefined()))
+def test_only_cases_that_fail_are_called_defective(process_id: str) -> None:
+    official.require()
+    outcomes = [run(case) for case in cases(process_id)]
+    assert not [o.case.id for o in outcomes if o.why is None and o.case.id in DEFECTIVE]
