@@ -38,22 +38,29 @@ class Face:
     """A part of the server under a path of its own."""
 
     path: str
-    make: Callable[[Backend], ASGIApp]
+    app: ASGIApp
 
 
-def faces() -> tuple[Face, ...]:
-    """Every face of the server."""
+def faces(backend: Backend) -> tuple[Face, ...]:
+    """Every face of the server. /ogc and /tiles share the services they have opened."""
+    from openeo_plugin.ogcapi.app import create_ogcapi
+    from services.access import OpenServices
+    from services.ows import create_ows
+    from services.xyz import create_tiles
+
+    opened = OpenServices(backend)
     return (
-        Face(API_MOUNT, _openeo),
-        Face("/oapi", _ogc_api),
-        Face("/ogc", _ogc_services),
-        Face("/tiles", _tiles),
+        Face(API_MOUNT, _threaded(create_api(backend), API_THREADS)),
+        Face("/oapi", _threaded(create_ogcapi(backend), OGC_THREADS)),
+        Face("/ogc", _threaded(create_ows(backend, opened), OGC_THREADS)),
+        Face("/tiles", create_tiles(backend, opened)),
     )
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
     """The whole server; usable as a factory of uvicorn. Without settings they are read from the environment."""
-    return create_app_of(open_backend(settings or load_settings()), faces())
+    backend = open_backend(settings or load_settings())
+    return create_app_of(backend, faces(backend))
 
 
 def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
@@ -62,7 +69,7 @@ def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/", _landing_page(backend)),
         Route("/.well-known/openeo", _well_known(backend.settings)),
-        *(Mount(face.path, app=face.make(backend)) for face in mounted),
+        *(Mount(face.path, app=face.app) for face in mounted),
     ]
     app = Starlette(
         routes=routes,
@@ -116,28 +123,6 @@ class Headers:
     def _path(self, path: str) -> str:
         single = _SLASHES.sub("/", path)
         return f"{single}/" if single in self.mounts else single
-
-
-def _openeo(backend: Backend) -> ASGIApp:
-    return _threaded(create_api(backend), API_THREADS)
-
-
-def _ogc_api(backend: Backend) -> ASGIApp:
-    from openeo_plugin.ogcapi.app import create_ogcapi
-
-    return _threaded(create_ogcapi(backend), OGC_THREADS)
-
-
-def _ogc_services(backend: Backend) -> ASGIApp:
-    from services.ows import create_ows
-
-    return _threaded(create_ows(backend), OGC_THREADS)
-
-
-def _tiles(backend: Backend) -> ASGIApp:
-    from services.xyz import create_tiles
-
-    return create_tiles(backend)
 
 
 def _threaded(application: Any, threads: int) -> ASGIApp:

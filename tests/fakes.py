@@ -46,9 +46,8 @@ PROCESSES = [
 @dataclass(frozen=True)
 class FakeEstimate:
     bytes_read: int
-    windows: int = 1
-    peak_bytes: int = 0
-    pixels: int = 0
+    output_bytes: int = 240
+    duration_s: float = 1.25
 
 
 @dataclass(frozen=True)

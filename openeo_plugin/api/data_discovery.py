@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response
 
+from openeo_plugin.api.assets import expiry, foreign_links, public_assets, signed_assets
 from openeo_plugin.api.extents import requested_bbox, requested_interval
 from openeo_plugin.api.http import GEOJSON, JSON, json_response
 from openeo_plugin.api.links import api_url, link
@@ -14,6 +15,7 @@ from openeo_plugin.api.routing import Access, Route, the_backend
 
 QUERYABLES_REL = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 JSON_SCHEMA = "application/schema+json"
+RESULT_STATUS = "openeo:status"  # stands in the collections of results only
 ITEMS_PER_PAGE = 10
 ITEMS_PER_PAGE_MAX = 1000
 
@@ -27,12 +29,12 @@ def list_collections(user: str | None) -> Response:
         link("root", api_url(backend.settings, "/"), JSON),
         *page_links(backend.settings, "/collections", page, found),
     ]
-    return json_response({"collections": [_linked(one) for one in shown(found, page)], "links": links})
+    return json_response({"collections": [_linked(one, user) for one in shown(found, page)], "links": links})
 
 
 def describe_collection(user: str | None, collection_id: str) -> Response:
     """`GET /collections/{collection_id}`."""
-    return json_response(_linked(the_backend().driver.collection(collection_id, user)))
+    return json_response(_linked(the_backend().driver.collection(collection_id, user), user))
 
 
 def list_queryables(user: str | None, collection_id: str) -> Response:
@@ -53,7 +55,7 @@ def list_queryables(user: str | None, collection_id: str) -> Response:
 def list_items(user: str | None, collection_id: str) -> Response:
     """`GET /collections/{collection_id}/items`: STAC items, by bbox and time, in pages of ten unless told."""
     backend = the_backend()
-    backend.driver.collection(collection_id, user)
+    collection = backend.driver.collection(collection_id, user)
     asked = requested_page(ITEMS_PER_PAGE)
     page = Page(min(asked.limit or ITEMS_PER_PAGE, ITEMS_PER_PAGE_MAX), asked.offset)
     (bbox, bbox_text), (start, end, time_text) = requested_bbox(), requested_interval()
@@ -62,7 +64,7 @@ def list_items(user: str | None, collection_id: str) -> Response:
     )
     path = f"/collections/{collection_id}/items"
     kept = {name: text for name, text in (("bbox", bbox_text), ("datetime", time_text)) if text}
-    features = [_linked_item(item, collection_id) for item in shown(found, page)]
+    features = [_linked_item(item, collection, user) for item in shown(found, page)]
     links = [
         link("self", api_url(backend.settings, path), GEOJSON),
         link("root", api_url(backend.settings, "/"), JSON),
@@ -82,12 +84,12 @@ def list_items(user: str | None, collection_id: str) -> Response:
 def describe_item(user: str | None, collection_id: str, item_id: str) -> Response:
     """`GET /collections/{collection_id}/items/{item_id}`."""
     backend = the_backend()
-    backend.driver.collection(collection_id, user)
+    collection = backend.driver.collection(collection_id, user)
     item = backend.collections.item(collection_id, item_id)
-    return json_response(_linked_item(item, collection_id), media_type=GEOJSON)
+    return json_response(_linked_item(item, collection, user), media_type=GEOJSON)
 
 
-def _linked(collection: dict[str, Any]) -> dict[str, Any]:
+def _linked(collection: dict[str, Any], user: str | None) -> dict[str, Any]:
     """A collection with this API's links; foreign ones (license, about) are kept."""
     settings, path = the_backend().settings, f"/collections/{collection['id']}"
     own = [
@@ -98,15 +100,23 @@ def _linked(collection: dict[str, Any]) -> dict[str, Any]:
         link(QUERYABLES_REL, api_url(settings, f"{path}/queryables"), JSON_SCHEMA),
     ]
     shown_fields = {name: value for name, value in collection.items() if value is not None and name != "assets"}
-    assets = public_assets(collection)
+    assets = _assets(collection, collection, user)
     return {
         **shown_fields,
         **({"assets": assets} if assets else {}),
-        "links": own + _foreign_links(collection),
+        "links": own + foreign_links(collection),
     }
 
 
-def _linked_item(item: dict[str, Any], collection_id: str) -> dict[str, Any]:
+def _assets(document: dict[str, Any], collection: dict[str, Any], user: str | None) -> dict[str, Any]:
+    """Signed links for the results of the user's own jobs; of sources only what lies on the web."""
+    if user is not None and RESULT_STATUS in collection:
+        return signed_assets(collection["id"], user, document, expiry())
+    return public_assets(document)
+
+
+def _linked_item(item: dict[str, Any], collection: dict[str, Any], user: str | None) -> dict[str, Any]:
+    collection_id = collection["id"]
     settings, path = the_backend().settings, f"/collections/{collection_id}"
     own = [
         link("self", api_url(settings, f"{path}/items/{item['id']}"), GEOJSON),
@@ -114,21 +124,12 @@ def _linked_item(item: dict[str, Any], collection_id: str) -> dict[str, Any]:
         link("parent", api_url(settings, path), JSON),
         link("collection", api_url(settings, path), JSON),
     ]
-    return {**item, "collection": collection_id, "assets": public_assets(item), "links": own + _foreign_links(item)}
-
-
-def public_assets(document: dict[str, Any]) -> dict[str, Any]:
-    """Assets that lie on the web. Paths of this machine are not told to anybody."""
-    return {name: asset for name, asset in document.get("assets", {}).items() if _is_web(asset.get("href"))}
-
-
-def _foreign_links(document: dict[str, Any]) -> list[dict[str, Any]]:
-    structural = ("self", "root", "parent", "items", "item", "collection", QUERYABLES_REL)
-    return [one for one in document.get("links", []) if one["rel"] not in structural and _is_web(one["href"])]
-
-
-def _is_web(href: object) -> bool:
-    return isinstance(href, str) and href.startswith(("https://", "http://"))
+    return {
+        **item,
+        "collection": collection_id,
+        "assets": _assets(item, collection, user),
+        "links": own + foreign_links(item),
+    }
 
 
 def _queryable(summary: object) -> dict[str, Any]:

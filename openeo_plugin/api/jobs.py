@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -103,32 +104,18 @@ def list_job_logs(user: str, job_id: str) -> Response:
 
 
 def estimate_job(user: str, job_id: str) -> Response:
-    """`GET /jobs/{job_id}/estimate`: the size of the result before compression."""
+    """`GET /jobs/{job_id}/estimate`: size before compression, and time on one core."""
     backend = the_backend()
     job = backend.jobs.get(job_id, user)
     plan = backend.driver.plan(job.process, user)
     try:
-        plan.estimate()
+        estimate = plan.estimate()
     except OpenEOError:
         raise
     except Exception as error:
         log.exception("A job could not be estimated")
         raise OpenEOError("EstimateComplexity") from error
-    return json_response({"size": _size_bytes(plan)})
-
-
-def _size_bytes(plan: Any) -> int:
-    """Bytes of all pixels of the result, uncompressed; 0 for a result without pixels."""
-    described = [saved.description for saved in plan.results] or [plan.description]
-    return sum(_cube_bytes(description) for description in described if description is not None)
-
-
-def _cube_bytes(description: Any) -> int:
-    rows, columns = description.grid.shape
-    labels = 1
-    for dimension in description.labelled:
-        labels *= len(dimension.labels)
-    return int(rows * columns * labels * sum(band.dtype.itemsize for band in description.bands))
+    return json_response({"size": estimate.output_bytes, "duration": f"PT{math.ceil(estimate.duration_s)}S"})
 
 
 def _fields(body: dict[str, Any], user: str) -> dict[str, Any]:

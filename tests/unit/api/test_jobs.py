@@ -193,8 +193,7 @@ def test_bad_questions_to_a_log_are_refused(api, query):
     assert api.get(f"/jobs/{_create(api)}/logs?{query}").status_code == 400
 
 
-def test_an_estimate_tells_the_uncompressed_size(api):
+def test_an_estimate_tells_size_and_duration(api):
     job_id = _create(api, process=graph("save_result", files={"a.tif": ""}))
 
-    # 4 x 5 pixels, two dates, uint16 and float32
-    assert api.get(f"/jobs/{job_id}/estimate").json == {"size": 4 * 5 * 2 * (2 + 4)}
+    assert api.get(f"/jobs/{job_id}/estimate").json == {"size": 240, "duration": "PT2S"}
