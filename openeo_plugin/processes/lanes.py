@@ -9,7 +9,7 @@ import numpy as np
 
 from openeo_plugin.cube.dimensions import Label
 from openeo_plugin.cube.labelled_array import LabelledArray
-from openeo_plugin.cube.pixels import Lanes, Pixels, null_pixels
+from openeo_plugin.cube.pixels import Array, Lanes, Mask, Pixels, null_pixels
 from openeo_plugin.errors import OpenEOError
 
 
@@ -32,7 +32,7 @@ def lanes_of(data: Any) -> Lanes | None:
 def constant_pixels(value: Any, shape: tuple[int, ...], like: np.dtype[Any]) -> Pixels:
     """The same value in every pixel, in the smallest type that fits beside pixels of type `like`.
 
-    Raises: ProcessParameterInvalid for what can't stand in a pixel.
+    Raises: ProcessGraphInvalid for what can't stand in a pixel.
     """
     if value is None:
         return null_pixels(shape, like, None)
@@ -56,12 +56,6 @@ def labels_of(data: Any) -> tuple[Label, ...] | None:
     return None
 
 
-def like(data: Any, values: Sequence[Any]) -> list[Any]:
-    """A JSON list of as many values as `data` has elements, with its labels if it has any."""
-    labels = labels_of(data)
-    return list(values) if labels is None else LabelledArray(values, labels)
-
-
 def elements_of(data: Any) -> list[Any]:
     """The elements, JSON values or pixels."""
     return data.elements() if isinstance(data, Lanes) else list(data)
@@ -73,11 +67,6 @@ def array_of(values: Sequence[Any], labels: tuple[Label, ...] | None) -> Any:
     return lanes_of(array) or array
 
 
-def is_null(value: Any) -> bool:
-    """Whether a JSON value is null."""
-    return value is None
-
-
 def by_element(data: Any, function: Callable[[Any, int, Label | None], Any]) -> Any:
     """The array of what a function gives for every element, its index and its label."""
     labels = labels_of(data)
@@ -85,3 +74,46 @@ def by_element(data: Any, function: Callable[[Any, int, Label | None], Any]) -> 
         function(element, i, None if labels is None else labels[i]) for i, element in enumerate(elements_of(data))
     ]
     return array_of(values, labels)
+
+
+def selected(data: Any, indices: Sequence[int]) -> Any:
+    """The array of the elements at these indices, with their labels."""
+    labels = labels_of(data)
+    kept = None if labels is None else tuple(labels[i] for i in indices)
+    if isinstance(data, Lanes):
+        if not indices:
+            return Lanes(kept, stacked=data.stack().with_values(lambda a: a[:0]))
+        return Lanes(kept, elements=[data.element(i) for i in indices])
+    return array_of([data[i] for i in indices], kept)
+
+
+def index_of(label: Label, labels: tuple[Label, ...]) -> int | None:
+    """The position of a label; a number is never the same as a text."""
+    return labels.index(label) if label in labels else None
+
+
+def is_true(verdict: Any, shape: tuple[int, ...]) -> Array:
+    """Where a verdict - JSON, or pixels - is true: bool of `shape`; null is not true."""
+    if not isinstance(verdict, Pixels):
+        return np.broadcast_to(np.bool_(verdict is True), shape)
+    true, null = verdict.plain().values != 0, verdict.null()
+    return np.broadcast_to(true if null is None else true & ~null, shape)
+
+
+def nulled(values: Array, null: Array | None, source: Pixels) -> Pixels:
+    """Pixels of computed values that are null where `null` says so.
+
+    In the way of `source` if they have its type - its sentinel, else a mask - and as NaN if they are floating point.
+    `values` is written to.
+    """
+    if null is None:
+        return Pixels(values)
+    if values.dtype.kind == "f":
+        plain = source.plain()
+        values[null] = np.nan
+        can_be_nan = plain.values.dtype.kind == "f" and (plain.nodata is None or not np.isnan(plain.nodata))
+        return Pixels(values, mask=Mask(null), nan_marks=True) if can_be_nan else Pixels(values, nodata=np.nan)
+    if source.palette is None and source.nodata is not None and values.dtype == source.dtype:
+        values[null] = source.nodata
+        return Pixels(values, nodata=source.nodata)
+    return Pixels(values, mask=Mask(null))

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from openeo_plugin.cube.pixels import Lanes, Pixels
+from openeo_plugin.cube.pixels import Pixels
 from openeo_plugin.engine.kernels import reductions
-from openeo_plugin.processes.lanes import elements_of, lanes_of
+from openeo_plugin.processes.lanes import elements_of, is_true, lanes_of
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import AnyArray, Anything, BooleanOrNull, Booleans, Number, ValueCondition
 
@@ -70,8 +70,7 @@ def count(data: AnyArray, condition: ValueCondition | Everything | None = None, 
         return len(data)
     lanes = lanes_of(data)
     if condition is not None:
-        verdicts = [condition(x=element, context=context) for element in elements_of(lanes or data)]
-        return _count_true(lanes_of(verdicts) or verdicts)
+        return _count_true([condition(x=element, context=context) for element in elements_of(data)])
     if lanes is not None:
         return reductions.count(lanes.stack())  # type: ignore[return-value]
     return sum(_is_valid(v) for v in data)
@@ -81,17 +80,13 @@ def _is_valid(value: Any) -> bool:
     return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
-def _count_true(verdicts: Any) -> Any:
+def _count_true(verdicts: list[Any]) -> Any:
     """How many verdicts are true; null is not."""
-    if not isinstance(verdicts, Lanes):
+    shapes = [v.shape for v in verdicts if isinstance(v, Pixels)]
+    if not shapes:
         return sum(v is True for v in verdicts)
-    true = [_true(p) for p in verdicts.elements()]
-    return Pixels(np.sum(true, axis=0, dtype=np.uint16))
-
-
-def _true(pixels: Pixels) -> Any:
-    values, null = pixels.plain().values != 0, pixels.null()
-    return values if null is None else values & ~null
+    shape = np.broadcast_shapes(*shapes)
+    return Pixels(np.sum([is_true(v, shape) for v in verdicts], axis=0, dtype=np.uint16))
 
 
 @process(level="L2", categories=["logic", "reducer"], id="any")
