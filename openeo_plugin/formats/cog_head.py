@@ -98,6 +98,7 @@ def _gdal_metadata(bands: Sequence[Band]) -> list[Tag]:
         for role, value in known.items():
             if value is not None:
                 # GDAL escapes twice, and unescapes twice
-                text = escape(escape(str(value), {'"': "&quot;"}))
+                readable = "".join(sign if sign.isprintable() else "?" for sign in str(value))
+                text = escape(escape(readable, {'"': "&quot;"}))
                 items.append(f'  <Item name="{role.upper()}" sample="{sample}" role="{role}">{text}</Item>\n')
     return [Tag(42112, ASCII, f"<GDALMetadata>\n{''.join(items)}</GDALMetadata>\n")] if items else []

@@ -54,7 +54,7 @@ def stored_type(bands: Sequence[Band]) -> StoredType:
     dtype = np.result_type(*(_plain_dtype(band.dtype) for band in bands))
     if dtype.kind == "f":
         return StoredType(dtype, math.nan)
-    if all(band.nodata is None and band.dtype.kind != "b" for band in bands):
+    if all(band.nodata is None and not band.nullable and band.dtype.kind != "b" for band in bands):
         return StoredType(dtype, None)
     for candidate in _candidates(bands, dtype):
         if all(_is_free(candidate, band) for band in bands):

@@ -106,8 +106,14 @@ def test_many_bands_keep_names_units_scales_and_kinds(tmp_path):
         assert dataset.units == ("1", "µm", None)
         assert dataset.dtypes == ("uint16",) * 3
         assert dataset.nodata == 0
-        assert dataset.interleaving.value == "band"
+        assert dataset.interleaving.value.lower() == "band"
         np.testing.assert_array_equal(dataset.read(), np.stack([a.astype("uint16") for a in arrays]))
+
+
+def test_a_band_name_with_control_signs_does_not_break_the_file(tmp_path):
+    (asset,) = write(tmp_path, cube([band("a\0\x01b")], (8, 9)), [np.zeros((8, 9), np.float32)])
+    with rasterio.open(asset.path) as dataset:
+        assert dataset.descriptions == ("a??b",)
 
 
 def test_overviews_of_real_numbers_are_means_of_what_is_not_null(tmp_path):
