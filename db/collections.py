@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -50,6 +51,7 @@ class CollectionStore:
         Raises: ValueError, if the id belongs to another owner or an item can't be stored.
         """
         rows = [_item_row(document["id"], item) for item in items]
+        _check_distinct([row["id"] for row in rows])
         with self._database.session() as session:
             self._replace(session, document, owner, kind, job_id)
             if rows:
@@ -147,6 +149,12 @@ def _visible[Q: Select[Any]](query: Q, user: str | None) -> Q:
     if user is None:
         return query.where(CollectionRow.owner.is_(None))
     return query.where(CollectionRow.owner.is_(None) | (CollectionRow.owner == user))
+
+
+def _check_distinct(ids: Sequence[str]) -> None:
+    twice = sorted(id for id, count in Counter(ids).items() if count > 1)
+    if twice:
+        raise ValueError(f"several items have the same id: {', '.join(twice[:5])}")
 
 
 def _item_row(collection_id: str, item: dict[str, Any]) -> dict[str, Any]:

@@ -32,19 +32,17 @@ def footprint_of(item: dict[str, Any]) -> Footprint | None:
     """
     import shapely
 
-    bbox = flat_box(item.get("bbox"))
+    box = flat_box(item.get("bbox"))
     if item.get("geometry"):
-        geometry = shapely.force_2d(shapely.make_valid(shapely.geometry.shape(item["geometry"])))
-        if geometry.is_empty:
-            return None
-    elif bbox:
-        geometry = shapely.union_all([shapely.box(*part) for part in parts_of(bbox)])
+        geometry = shapely.geometry.shape(item["geometry"])
+    elif box:
+        geometry = shapely.multipolygons([shapely.box(*part) for part in parts_of(box)])
     else:
         return None
-    west, south, east, north = geometry.bounds
-    if not all(map(math.isfinite, geometry.bounds)):
+    if not all(map(math.isfinite, shapely.get_coordinates(geometry).flat)):
         raise ValueError(f"the footprint of item '{item.get('id')}' holds coordinates that are not numbers")
-    return Footprint(shapely.to_wkb(geometry), west, south, east, north)
+    geometry = shapely.force_2d(shapely.make_valid(geometry))
+    return None if geometry.is_empty else Footprint(shapely.to_wkb(geometry), *geometry.bounds)
 
 
 def parts_of(box: Box) -> list[Box]:
@@ -55,6 +53,13 @@ def parts_of(box: Box) -> list[Box]:
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
+def region_of(box: Box) -> bytes:
+    """A box with west <= east as WKB: a polygon, or the line or point that it has shrunk to."""
+    import shapely
+
+    return bytes(shapely.to_wkb(shapely.make_valid(shapely.box(*box))))
+
+
 def meets_box(wkb: bytes, west: float, south: float, east: float, north: float) -> bool:
     """Whether a geometry and a box have a point in common; the box's edge belongs to it."""
     import shapely
@@ -63,10 +68,11 @@ def meets_box(wkb: bytes, west: float, south: float, east: float, north: float) 
 
 
 def flat_box(bbox: Sequence[float] | None) -> Box | None:
-    """West, south, east, north of a box of four or six numbers."""
+    """West, south, east, north of a box of four or six numbers. Raises: ValueError."""
     if not bbox:
         return None
-    if len(bbox) == 6:
-        return float(bbox[0]), float(bbox[1]), float(bbox[3]), float(bbox[4])
-    west, south, east, north = bbox
-    return float(west), float(south), float(east), float(north)
+    corners = tuple(bbox[:2]) + tuple(bbox[3:5]) if len(bbox) == 6 else tuple(bbox)
+    if not all(map(math.isfinite, corners)):
+        raise ValueError(f"the box {list(bbox)} holds coordinates that are not numbers")
+    west, south, east, north = map(float, corners)
+    return west, south, east, north

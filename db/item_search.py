@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, column, func, or_, select, table
 
-from db.footprint import Box, parts_of
+from db.footprint import Box, parts_of, region_of
 from db.models import ItemRow
 
 _BOUNDS = table("item_bounds", *(column(name) for name in ("key", "west", "east", "south", "north")))
@@ -46,8 +46,7 @@ class ItemSearch:
 
 
 def _meets_on_postgis(box: Box) -> ColumnElement[bool]:
-    envelope = func.ST_MakeEnvelope(*box, 4326)
-    return func.ST_Intersects(ItemRow.footprint, envelope)
+    return func.ST_Intersects(ItemRow.footprint, func.ST_GeomFromWKB(region_of(box), 4326))
 
 
 def _meets_on_sqlite(box: Box) -> ColumnElement[bool]:

@@ -77,7 +77,7 @@ class JobStore:
         with self._database.reading() as session:
             return job_of(_owned(session, id, None))
 
-    def update(self, id: str, owner: str, **changes: Any) -> Job:
+    def update(self, id: str, owner: str, /, **changes: Any) -> Job:
         """Change `EDITABLE` properties. Raises: JobNotFound, JobLocked, PropertyNotEditable, RequestInvalid."""
         for name in changes.keys() - EDITABLE:
             raise OpenEOError("PropertyNotEditable", property=name)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from db.models import RevisionRow
-from db.session import affected
+
+# The same words in both dialects; atomic also for the first change of a subject.
+_ADVANCE = text(
+    "INSERT INTO revisions (subject, value) VALUES (:subject, 1)"
+    " ON CONFLICT (subject) DO UPDATE SET value = revisions.value + 1"
+)
 
 
 def advance(session: Session, subject: str) -> None:
     """Count a change of `subject` in the transaction that makes it."""
-    step = update(RevisionRow).where(RevisionRow.subject == subject).values(value=RevisionRow.value + 1)
-    if not affected(session, step):
-        session.add(RevisionRow(subject=subject, value=1))
+    session.execute(_ADVANCE, {"subject": subject})
 
 
 def current(session: Session, subject: str) -> int:

@@ -83,7 +83,7 @@ class ServiceStore:
         with self._database.reading() as session:
             return _service_of(_owned(session, id, None))
 
-    def update(self, id: str, owner: str, **changes: Any) -> Service:
+    def update(self, id: str, owner: str, /, **changes: Any) -> Service:
         """Change `EDITABLE` properties. Raises: ServiceNotFound, PropertyNotEditable."""
         for name in changes.keys() - EDITABLE:
             raise OpenEOError("PropertyNotEditable", property=name)

@@ -1,0 +1,65 @@
+"""What every database must do for secondary web services."""
+
+from __future__ import annotations
+
+import pytest
+
+from db.services import ServiceStore
+from db.session import Database
+from openeo_plugin.errors import OpenEOError
+
+GRAPH = {"process_graph": {"l": {"process_id": "load_collection", "arguments": {"id": "c"}, "result": True}}}
+
+
+@pytest.fixture
+def services(database: Database) -> ServiceStore:
+    return ServiceStore(database)
+
+
+def test_a_service_comes_back_as_it_was_created(services: ServiceStore) -> None:
+    service = services.create(
+        "ada", "WMTS", GRAPH, title="T", configuration={"v": "1.0.0"}, attributes={"layers": ["a"]}
+    )
+    assert services.get(service.id, "ada") == service == services.find(service.id)
+    assert (service.type, service.title, service.configuration) == ("WMTS", "T", {"v": "1.0.0"})
+    assert (service.enabled, service.version, service.attributes) == (True, 1, {"layers": ["a"]})
+
+
+def test_a_service_of_another_user_is_as_good_as_none(services: ServiceStore) -> None:
+    id = services.create("ada", "XYZ", GRAPH).id
+    for attempt in (services.get, services.delete, services.update):
+        with pytest.raises(OpenEOError) as raised:
+            attempt(id, "eve")
+        assert raised.value.code == "ServiceNotFound"
+    assert services.list("eve") == []
+
+
+def test_a_change_raises_the_version(services: ServiceStore) -> None:
+    id = services.create("ada", "XYZ", GRAPH).id
+    assert services.update(id, "ada", enabled=False, title=None).version == 2
+    assert services.update(id, "ada", configuration={"x": 1}).version == 3
+    assert services.get(id, "ada").enabled is False
+
+
+def test_type_and_owner_can_not_be_changed(services: ServiceStore) -> None:
+    id = services.create("ada", "XYZ", GRAPH).id
+    for change in ({"type": "WMS"}, {"owner": "eve"}, {"id": "x"}):
+        with pytest.raises(OpenEOError) as raised:
+            services.update(id, "ada", **change)
+        assert raised.value.code == "PropertyNotEditable"
+
+
+def test_services_are_listed_newest_first(services: ServiceStore) -> None:
+    ids = [services.create("ada", "XYZ", GRAPH).id for _ in range(3)]
+    assert [service.id for service in services.list("ada")] == ids[::-1]
+    assert [service.id for service in services.list("ada", limit=1, offset=1)] == [ids[1]]
+
+
+def test_a_deleted_service_takes_its_log(services: ServiceStore) -> None:
+    id = services.create("ada", "XYZ", GRAPH).id
+    assert services.log(id, "warning", "slow", code="X")
+    assert services.logs(id)[0]["code"] == "X"
+    assert services.logs(id, level="error") == []
+    services.delete(id, "ada")
+    assert services.logs(id) == []
+    assert not services.log(id, "warning", "late")

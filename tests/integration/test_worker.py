@@ -1,0 +1,272 @@
+"""The worker with real processes: what happens when something is killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from db.jobs import Job, JobStore
+from db.session import Database
+
+ROOT = Path(__file__).parents[2]
+
+# The worker process. What a job does stands in its title, so that each test can say it.
+WORKER = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from config.settings import Settings
+from db.jobs import JobStore
+from db.session import Database
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.worker import Worker
+
+url, folder, lease_s, parent = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+database = Database(url)
+jobs = JobStore(database)
+jobs.held(["a connection of the parent that must not cross the fork"])
+
+def run_job(id):
+    job = jobs.find(id)
+    (folder / f"{id}.pid").write_text(f"{os.getpid()} {os.getpgid(0)}")
+    match job.title:
+        case "finish": jobs.finish(id, job.worker, {"cpu": {"value": 1, "unit": "cpu-seconds"}})
+        case "forget": pass
+        case "openeo": raise OpenEOError("NoDataAvailable", node="load1")
+        case "bug": raise KeyError("secret detail")
+        case "exit": os._exit(3)
+        case "oom": os.kill(os.getpid(), signal.SIGKILL)
+        case "crash": os.kill(os.getpid(), signal.SIGSEGV)
+        case "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+            (folder / f"{id}.helper").write_text(str(helper.pid))
+            write_on(id)
+        case "slow-once":
+            if job.attempts == 1 and not (folder / f"{id}.once").exists():
+                (folder / f"{id}.once").touch()
+                write_on(id)
+            jobs.finish(id, job.worker, {})
+        case _: write_on(id)
+
+def write_on(id):
+    while True:
+        (folder / f"{id}.beat").write_text(str(time.monotonic()))
+        time.sleep(0.02)
+
+settings = Settings(lease_s=lease_s, heartbeat_s=lease_s / 5, job_poll_s=0.1)
+discard = lambda id: (folder / f"{id}.discarded").touch()
+Worker(settings, url, run_job, parent_pid=parent or None, discard=discard).run()
+"""
+
+
+class Bench:
+    """A database, a folder, and the workers that were started on them."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.database = Database(url)
+        self.database.migrate()
+        self.jobs = JobStore(self.database)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start_worker(self, lease_s: float = 30, parent_pid: int = 0) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", WORKER, self.url, str(self.folder), str(lease_s), str(parent_pid)]
+        worker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        self.workers.append(worker)
+        return worker
+
+    def start_job(self, what: str, owner: str = "ada") -> str:
+        return self.jobs.enqueue(self.jobs.create(owner, {}, title=what).id, owner).id
+
+    def job(self, id: str) -> Job:
+        return self.jobs.find(id)
+
+    def number_in(self, name: str) -> int:
+        """The first number in a file, once it is there."""
+        file = self.folder / name
+        until(lambda: file.exists() and file.read_text() != "")
+        return int(file.read_text().split()[0])
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+        self.database.dispose()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(f"sqlite:///{tmp_path / 'openeo.sqlite'}", tmp_path)
+    yield bench
+    bench.close()
+
+
+def until(holds: Callable[[], bool], within_s: float = 20) -> float:
+    """Wait until something holds; how long it took, in s."""
+    start = time.monotonic()
+    while not holds():
+        assert time.monotonic() - start < within_s, "it did not happen"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+def lives(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return status != "Z"
+
+
+def test_a_queued_job_runs_at_once_in_a_process_group_of_its_own(bench: Bench) -> None:
+    worker = bench.start_worker()
+    warm_up = bench.start_job("finish")
+    until(lambda: bench.job(warm_up).status == "finished")
+    id = bench.start_job("finish")
+    until(lambda: bench.job(id).status == "finished")
+    job = bench.job(id)
+    assert job.queued is not None
+    assert job.started is not None
+    assert (job.started - job.queued).total_seconds() < 0.5
+    pid, group = map(int, (bench.folder / f"{id}.pid").read_text().split())
+    assert pid == group != worker.pid
+    assert job.usage == {"cpu": {"value": 1, "unit": "cpu-seconds"}}
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("oom", ["SIGKILL", "ran out of memory", "smaller extent"]),
+        ("crash", ["SIGSEGV", "damaged"]),
+        ("exit", ["exit status 3"]),
+        ("forget", ["exit status 0", "before it had stored a result"]),
+        ("openeo", ["Node 'load1'", "no data"]),
+        ("bug", ["unexpected condition", "id"]),
+    ],
+)
+def test_a_job_whose_process_fails_is_an_error_that_its_user_understands(
+    bench: Bench, what: str, words: list[str]
+) -> None:
+    bench.start_worker()
+    id = bench.start_job(what)
+    until(lambda: bench.job(id).status == "error")
+    error = bench.job(id).error
+    assert error is not None
+    assert [word for word in words if word not in error["message"]] == []
+    assert "secret detail" not in str(bench.jobs.logs(id))
+    assert bench.jobs.logs(id, level="error")[0]["message"] == error["message"]
+    after = bench.start_job("finish")
+    until(lambda: bench.job(after).status == "finished")
+
+
+def test_canceling_kills_even_a_stubborn_job_and_all_it_started_within_2_seconds(bench: Bench) -> None:
+    bench.start_worker()
+    id = bench.start_job("stubborn")
+    pid, helper = bench.number_in(f"{id}.pid"), bench.number_in(f"{id}.helper")
+    bench.jobs.cancel(id, "ada")
+    assert until(lambda: not lives(pid) and not lives(helper)) < 2
+    assert bench.job(id).status == "canceled"
+    until(lambda: bench.job(id).worker is None)
+
+
+def test_a_deleted_job_is_killed_and_what_it_left_is_discarded(bench: Bench) -> None:
+    bench.start_worker()
+    id = bench.start_job("endless")
+    pid = bench.number_in(f"{id}.pid")
+    bench.jobs.delete(id, "ada")
+    assert until(lambda: not lives(pid)) < 2
+    until((bench.folder / f"{id}.discarded").exists)
+
+
+def test_a_job_canceled_and_started_again_runs_to_its_end_once(bench: Bench) -> None:
+    bench.start_worker()
+    id = bench.start_job("slow-once")
+    first = bench.number_in(f"{id}.pid")
+    until((bench.folder / f"{id}.once").exists)
+    bench.jobs.cancel(id, "ada")
+    bench.jobs.enqueue(id, "ada")
+    until(lambda: bench.job(id).status == "finished")
+    assert not lives(first)
+
+
+def test_a_worker_told_to_stop_gives_its_job_back_at_once(bench: Bench) -> None:
+    first = bench.start_worker()
+    id = bench.start_job("slow-once")
+    until((bench.folder / f"{id}.once").exists)
+    pid = bench.number_in(f"{id}.pid")
+    first.terminate()
+    assert first.wait(timeout=5) == 0
+    assert not lives(pid)
+    assert (bench.job(id).status, bench.job(id).worker, bench.job(id).attempts) == ("queued", None, 0)
+    bench.start_worker()
+    until(lambda: bench.job(id).status == "finished")
+
+
+def test_when_a_worker_is_killed_its_job_stops_writing_and_another_worker_finishes_it(bench: Bench) -> None:
+    first = bench.start_worker(lease_s=1)
+    id = bench.start_job("slow-once")
+    until((bench.folder / f"{id}.once").exists)
+    pid = bench.number_in(f"{id}.pid")
+    lost = bench.job(id).worker
+    first.kill()
+    first.wait()
+    until(lambda: not lives(pid), within_s=2)
+    bench.start_worker(lease_s=1)
+    until(lambda: bench.job(id).status == "finished")
+    assert bench.job(id).attempts == 2
+    assert lost is not None
+    assert not bench.jobs.log(id, "info", "late", worker_id=lost)
+
+
+def test_a_live_worker_keeps_a_job_longer_than_one_lease(bench: Bench) -> None:
+    bench.start_worker(lease_s=0.5)
+    id = bench.start_job("endless")
+    until(lambda: bench.job(id).status == "running")
+    first = bench.job(id).lease_until
+    assert first is not None
+    until(lambda: (bench.job(id).lease_until or first).timestamp() > first.timestamp() + 1)
+    assert bench.job(id).attempts == 1
+
+
+def test_a_worker_ends_with_its_parent_and_takes_its_jobs_along(bench: Bench) -> None:
+    keeper = subprocess.Popen(
+        [sys.executable, "-c", PARENT, WORKER, bench.url, str(bench.folder)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert keeper.stdout is not None
+    worker_pid = int(keeper.stdout.readline())
+    id = bench.start_job("endless")
+    pid = bench.number_in(f"{id}.pid")
+    keeper.kill()
+    keeper.wait()
+    keeper.stdout.close()
+    until(lambda: not lives(pid) and not lives(worker_pid), within_s=5)
+    assert bench.job(id).status == "queued"
+
+
+PARENT = """
+import os, subprocess, sys, time
+worker = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2], sys.argv[3], "30", str(os.getpid())])
+print(worker.pid, flush=True)
+time.sleep(120)
+"""
+
+
+def test_a_worker_whose_parent_is_gone_already_does_not_start(bench: Bench) -> None:
+    worker = bench.start_worker(parent_pid=1 if os.getpid() != 1 else 2)
+    assert worker.wait(timeout=10) == 0
+
+
+def test_two_workers_share_the_queue_and_run_each_job_once(bench: Bench) -> None:
+    ids = [bench.start_job("finish", owner) for owner in ("ada", "bob") for _ in range(10)]
+    bench.start_worker()
+    bench.start_worker()
+    until(lambda: all(bench.job(id).status == "finished" for id in ids))
+    assert {bench.job(id).attempts for id in ids} == {1}
