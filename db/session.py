@@ -59,7 +59,7 @@ class Database:
     def session(self) -> Iterator[Session]:
         """A transaction that may write; committed at the end, rolled back on an exception.
 
-        On SQLite it holds the write lock from its start, so that it never fails halfway because another wrote.
+        On SQLite it holds the write lock from its first statement, so that it never fails halfway because another wrote.
         """
         engine = self.engine.execution_options(openeo_begin="IMMEDIATE")
         with Session(engine, expire_on_commit=False) as session, session.begin():

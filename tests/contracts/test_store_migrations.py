@@ -1,0 +1,49 @@
+"""The history of migrations holds on every database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+from db.migrations import run
+from db.models import Base
+from db.session import Database
+
+
+def test_the_models_say_no_more_than_the_migrations(database: Database) -> None:
+    with database.engine.connect() as connection:
+        run.check(connection)
+
+
+def test_migrations_go_down_and_up_again(database: Database) -> None:
+    ours = {table.name for table in Base.metadata.sorted_tables}
+    writing = database.engine.execution_options(openeo_begin="IMMEDIATE")
+    with writing.begin() as connection:
+        run.downgrade(connection)
+        assert not ours & set(inspect(connection).get_table_names())
+        assert not run.is_current(connection)
+    database.migrate()
+    with database.engine.connect() as connection:
+        assert ours <= set(inspect(connection).get_table_names())
+        run.check(connection)
+
+
+def test_the_search_for_a_place_uses_its_index(database: Database) -> None:
+    with database.engine.connect() as connection:
+        if database.is_sqlite:
+            query = "EXPLAIN QUERY PLAN SELECT key FROM item_bounds WHERE west <= 2 AND east >= 1"
+            assert "VIRTUAL TABLE INDEX" in str(connection.execute(text(query)).all())
+        else:
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+            query = "EXPLAIN SELECT key FROM items WHERE ST_Intersects(footprint, ST_MakeEnvelope(0, 0, 1, 1, 4326))"
+            assert "ix_items_footprint" in str(connection.execute(text(query)).all())
+
+
+def test_migrations_need_no_file_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    database = Database("sqlite:///here.sqlite")
+    database.migrate()
+    assert database.is_current()
+    assert "here.sqlite" in {path.name for path in tmp_path.iterdir()}
