@@ -9,7 +9,6 @@ from typing import Any
 
 from mapproxy.config.configuration.proxy import ProxyConfiguration
 from mapproxy.config.configuration.source import register_source_configuration
-from mapproxy.exception import RequestError
 from mapproxy.layer import Dimension
 from mapproxy.service.wms import WMSServer
 from mapproxy.service.wmts import Capabilities, WMTSRestServer, WMTSServer
@@ -18,12 +17,12 @@ from mapproxy.wsgiapp import MapProxyApp
 from openeo_plugin.errors import OpenEOError
 from services.dates import Dates
 from services.legend import legend_size
-from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration, epsg_of, time_of
+from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration, epsg_of
+from services.ows_request import MAX_MAP_PX
 from services.served import ServedService
 from services.service_type import LAYER
 from services.tile_matrix import EDGE_M, WEB_MERCATOR
 
-MAX_MAP_PX = (4096, 4096)
 _TILE = "{TileMatrix}/{TileCol}/{TileRow}"
 _INFO_FORMATS = {"json": "application/json", "text": "text/plain", "html": "text/html"}
 _FORBIDDEN_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -124,7 +123,8 @@ def _wms(served: ServedService, texts: dict[str, str]) -> dict[str, Any]:
         "bbox_srs": srs,
         "image_formats": ["image/png", "image/jpeg"],
         "featureinfo_types": list(_INFO_FORMATS),
-        "max_output_pixels": list(MAX_MAP_PX),
+        "max_output_pixels": [MAX_MAP_PX, MAX_MAP_PX],
+        "on_source_errors": "raise",
     }
 
 
@@ -161,24 +161,8 @@ def _set_dates(servers: Iterable[Any], dates: Dates) -> None:
                 server.capabilities_class = TimedCapabilities
         elif isinstance(server, WMSServer):
             server.layers[LAYER].dimensions = {"time": KnownDates(dates)}
-            _refuse_unknown_dates(server, dates)
 
 
 def _all_servers(servers: Iterable[Any]) -> Iterable[Any]:
     for server in servers:
         yield from server.services.values() if hasattr(server, "services") else (server,)
-
-
-def _refuse_unknown_dates(server: WMSServer, dates: Dates) -> None:
-    """WMS 1.3.0, C.3.2: an invalid value of a dimension is an exception. MapProxy leaves that to its sources."""
-    check = server.check_map_request
-
-    def check_with_time(request: Any) -> None:
-        check(request)
-        try:
-            dates.index(time_of(request.dimensions))
-        except OpenEOError as error:
-            code = "InvalidDimensionValue"
-            raise RequestError(xml_text(error.message), code=code, request=request) from error
-
-    server.check_map_request = check_with_time

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from openeo_plugin.backend import Backend
 from openeo_plugin.errors import OpenEOError
 from services.access import OpenServices
-from services.ows_exception import exception_report
+from services.ows_exception import exception_report, is_wms
+from services.ows_request import check, parse, split
 from services.served import ServedService
 
 Environ = dict[str, Any]
@@ -26,13 +26,6 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 KEPT_APPS = 64
-KVP = "/service"
-# Where KVP requests may arrive, and which service they mean if they don't say.
-_KVP_PATHS = {"": None, "/": None, "/service": None, "/ows": None, "/wms": "WMS", "/wms/": "WMS", "/wmts": "WMTS"}
-_NUMBERS = frozenset({"width", "height", "tilecol", "tilerow", "tilematrix", "i", "j", "x", "y", "feature_count"})
-_WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
-_NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
-_BBOX = re.compile(",".join([_NUMBER] * 4))
 _FORGEABLE = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_SCRIPT_NAME")
 
 log = logging.getLogger(__name__)
@@ -75,22 +68,19 @@ class OwsDispatcher:
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             raise OpenEOError("MethodNotAllowed", methods="GET, HEAD")
-        service_id, rest = _split(environ.get("PATH_INFO", ""))
+        service_id, path = split(environ.get("PATH_INFO", ""))
         served, version = self._services.open_version(service_id)
-        if rest not in _KVP_PATHS and not rest.startswith("/wmts/"):
-            raise OpenEOError("NotFound")
-        given = _given(environ.get("QUERY_STRING", ""), rest)
+        request = parse(path, environ.get("QUERY_STRING", ""), dated=bool(served.dates.labels))
+        code = "InvalidParameterValue"
         try:
-            _check_numbers(given)
-            time = given.get("time") or _time_in(rest, served)
-            if "featureinfo" in given.get("request", "getfeatureinfo").lower():
-                served.dates.index(time)
+            check(request)
+            code = "InvalidDimensionValue" if is_wms(request.given) else code
+            served.dates.index(request.time)
         except OpenEOError as error:
-            return _send(start_response, "400 Bad Request", *exception_report(error.message, given))
-        path = KVP if rest in _KVP_PATHS else rest
-        inner = self._placed({**environ, "PATH_INFO": path, "QUERY_STRING": urlencode(given)}, service_id)
+            return _send(start_response, "400 Bad Request", *exception_report(code, error.message, request.given))
+        inner = self._placed({**environ, "PATH_INFO": request.path, "QUERY_STRING": request.query}, service_id)
         with served.gate.admitted():
-            return _run(self._app(served, version), inner, start_response, time)
+            return _run(self._app(served, version), inner, start_response, request.time)
 
     def _app(self, served: ServedService, version: int) -> WsgiApp:
         from services.mapproxy_app import mapproxy_app
@@ -114,41 +104,6 @@ class OwsDispatcher:
         environ["wsgi.url_scheme"] = base.scheme
         environ["SCRIPT_NAME"] = f"{base.path.rstrip('/')}/ogc/{service_id}"
         return environ
-
-
-def _split(path: str) -> tuple[str, str]:
-    """`/{id}/rest` -> (id, "/rest")."""
-    service_id, slash, rest = path.removeprefix("/").partition("/")
-    return service_id, slash + rest
-
-
-def _given(query: str, path: str) -> dict[str, str]:
-    """The parameters of a request by lower-case name, with what may be left out filled in."""
-    given = {name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)}
-    if path in _KVP_PATHS:
-        service = _KVP_PATHS[path]
-        if service:
-            given.setdefault("service", service)
-        given.setdefault("request", "GetCapabilities")
-    return given
-
-
-def _check_numbers(given: Mapping[str, str]) -> None:
-    """MapProxy answers "internal error" where a number is none.
-
-    Raises: RequestInvalid.
-    """
-    for name in _NUMBERS & given.keys():
-        if not _WHOLE.fullmatch(given[name]):
-            raise OpenEOError("RequestInvalid", reason=f"{name.upper()} must be a whole number")
-    if "bbox" in given and not _BBOX.fullmatch(given["bbox"]):
-        raise OpenEOError("RequestInvalid", reason="BBOX must be four numbers separated by commas")
-
-
-def _time_in(path: str, served: ServedService) -> str | None:
-    """The date in the address of a tile: `/wmts/{layer}/{tile matrix set}/{TIME}/...`."""
-    parts = path.split("/")
-    return parts[4] if served.dates.labels and path.startswith("/wmts/") and len(parts) > 7 else None
 
 
 def _run(app: WsgiApp, environ: Environ, start_response: StartResponse, time: str | None) -> Iterable[bytes]:

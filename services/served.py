@@ -142,10 +142,10 @@ class ServedService:
         """The pixel of the cube's own grid at a point, as a grid of one pixel."""
         grid = self.description.grid
         xs, ys = transform(crs, str(grid.crs), [x], [y])
-        column, row = ~grid.affine * (xs[0], ys[0])
+        column, row = ~grid.affine @ (xs[0], ys[0])
         if not (0 <= column < grid.shape.x and 0 <= row < grid.shape.y):
             return None
-        return GeoBox((1, 1), grid.affine * Affine.translation(math.floor(column), math.floor(row)), grid.crs)
+        return GeoBox((1, 1), grid.affine @ Affine.translation(math.floor(column), math.floor(row)), grid.crs)
 
     def plan_for(self, request: MapRequest) -> render.Readable:
         """The plan for a request: the same for all, unless the process graph refers to process parameters."""

@@ -58,9 +58,9 @@ def positions(geobox):
     """Row and column of `GRID` under each pixel's centre."""
     height, width = geobox.shape
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    world_x, world_y = geobox.affine * (x.ravel(), y.ravel())
+    world_x, world_y = geobox.affine @ (x.ravel(), y.ravel())
     own_x, own_y = transform(str(geobox.crs), "EPSG:32633", world_x, world_y)
-    columns, rows = ~GRID.affine * (np.array(own_x), np.array(own_y))
+    columns, rows = ~GRID.affine @ (np.array(own_x), np.array(own_y))
     return (np.floor(v).reshape(height, width).astype(int) for v in (rows, columns))
 
 
