@@ -44,15 +44,18 @@ class Route:
         function: `module:name` of what answers, with the signature of pygeoapi's functions.
         methods: besides HEAD and OPTIONS.
         own_formats: whether the function itself judges the format asked for.
+        json_type: media type of an answer that pygeoapi calls plain JSON.
     """
 
     rule: str
     function: str
     methods: tuple[str, ...] = ("GET",)
     own_formats: bool = False
+    json_type: str = "application/json"
 
 
 _OURS = "openeo_plugin.ogcapi"
+GEOJSON = "application/geo+json"
 ROUTES = (
     Route("/", "pygeoapi.api:landing_page"),
     Route("/openapi", "pygeoapi.api:openapi_"),
@@ -61,8 +64,10 @@ ROUTES = (
     Route("/collections/<collection_id>", "pygeoapi.api:describe_collections"),
     Route("/collections/<collection_id>/schema", "pygeoapi.api:get_collection_schema"),
     Route("/collections/<collection_id>/queryables", "pygeoapi.api.itemtypes:get_collection_queryables"),
-    Route("/collections/<collection_id>/items", "pygeoapi.api.itemtypes:get_collection_items", own_formats=True),
-    Route("/collections/<collection_id>/items/<item_id>", "pygeoapi.api.itemtypes:get_collection_item"),
+    Route("/collections/<collection_id>/items", "pygeoapi.api.itemtypes:get_collection_items", ("GET",), True, GEOJSON),
+    Route(
+        "/collections/<collection_id>/items/<item_id>", "pygeoapi.api.itemtypes:get_collection_item", json_type=GEOJSON
+    ),
     Route("/collections/<collection_id>/coverage", f"{_OURS}.coverage_page:get_coverage", own_formats=True),
     Route("/processes", "pygeoapi.api.processes:describe_processes"),
     Route("/processes/<process_id>", "pygeoapi.api.processes:describe_processes"),
@@ -142,6 +147,8 @@ def _answer(api: Any, function: Callable[..., Any], route: Route, arguments: dic
     response = _response(content, status)
     for name, value in headers.items():
         response.headers[name] = value
+    if status == 200 and response.content_type == "application/json":
+        response.content_type = route.json_type
     return response
 
 

@@ -47,7 +47,7 @@ class CoverageProvider(BaseProvider):
         self._fields = {name: _field(name, known.get(name, {})) for name in names}
         return self._fields
 
-    def query(  # noqa: D417 - the parameters are pygeoapi's
+    def query(
         self,
         properties: Sequence[str] = (),
         subsets: Mapping[str, Sequence[Any]] | None = None,

@@ -50,7 +50,7 @@ class ItemsProvider(BaseProvider):
         return self._fields
 
     @crs_transform
-    def query(  # noqa: D417 - the parameters are pygeoapi's
+    def query(
         self,
         offset: int = 0,
         limit: int = 10,

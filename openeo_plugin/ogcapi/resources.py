@@ -119,8 +119,11 @@ def resource_of(document: dict[str, Any], kind: str, base_url: str) -> Resource:
 
 
 def has_coverage(document: dict[str, Any]) -> bool:
-    """Whether a collection is a raster: it has a spatial axis x and one y."""
-    return {"x", "y"} <= {axis.get("axis") for axis in _spatial(document)}
+    """Whether a collection has an axis x and one y, and files that the engine reads.
+
+    `openeo:grids` counts the grids of such files; a result that is a PNG, netCDF or JSON file has none.
+    """
+    return bool(document.get("openeo:grids")) and {"x", "y"} <= {axis.get("axis") for axis in _spatial(document)}
 
 
 def has_regular_grid(document: dict[str, Any]) -> bool:

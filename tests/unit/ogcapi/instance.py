@@ -161,6 +161,7 @@ def document(name: str, **fields: Any) -> dict[str, Any]:
             "t": {"type": "temporal", "extent": [DATES[0], DATES[-1]], "values": list(DATES)},
             "bands": {"type": "bands", "values": ["red", "nir"]},
         },
+        "openeo:grids": 1,
         "summaries": {"bands": [{"name": "red", "data_type": "uint16"}, {"name": "nir", "data_type": "float32"}]},
         "links": [
             {"rel": "license", "href": "https://example.org/license"},

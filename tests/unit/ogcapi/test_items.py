@@ -63,7 +63,9 @@ def test_hits_only_count(client: FlaskClient) -> None:
 
 
 def test_an_item_is_found_by_its_id(client: FlaskClient) -> None:
-    feature = client.get("/collections/scenes/items/second").json
+    answer = client.get("/collections/scenes/items/second")
+    assert answer.content_type == "application/geo+json"
+    feature = answer.json
     assert feature["geometry"]["type"] == "Polygon"
     assert feature["properties"] == {"datetime": "2020-06-11T10:00:00Z", "cloud": 20}
     assert client.get("/collections/scenes/items/fourth").status_code == 404

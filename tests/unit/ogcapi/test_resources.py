@@ -105,6 +105,15 @@ def test_a_collection_without_known_resolution_has_both_faces_too() -> None:
     assert any(link["rel"].endswith("/coverage") for link in resource["links"])
 
 
+def test_a_result_that_is_a_picture_has_no_coverage(backend: Backend, client: FlaskClient) -> None:
+    picture = document("job1")
+    del picture["openeo:grids"]
+    backend.collections.put(picture, [], owner="anna", kind="result", job_id="job1")
+    headers = login(backend, "anna")
+    assert client.get("/collections/job1/items", headers=headers).status_code == 200
+    assert client.get("/collections/job1/coverage", headers=headers).status_code == 404
+
+
 def test_a_table_has_items_but_no_coverage(backend: Backend, client: FlaskClient) -> None:
     table = document("table")
     table["cube:dimensions"] = {"bands": {"type": "bands", "values": ["a"]}}
