@@ -59,7 +59,7 @@ class Database:
     def session(self) -> Iterator[Session]:
         """A transaction that may write; committed at the end, rolled back on an exception.
 
-        On SQLite it holds the write lock from its first statement, so that it never fails halfway because another wrote.
+        On SQLite it has the write lock from its first statement, so that it never fails halfway as another wrote.
         """
         engine = self.engine.execution_options(openeo_begin="IMMEDIATE")
         with Session(engine, expire_on_commit=False) as session, session.begin():
@@ -82,12 +82,12 @@ class Database:
 
     def is_current(self) -> bool:
         """Whether the tables are of the newest revision."""
-        from db.migrations.run import is_current
+        from db.migrations.newest import is_newest
 
         if self.is_sqlite and not Path(self.url.database or "").exists():
             return False
         with self.engine.connect() as connection:
-            return is_current(connection)
+            return is_newest(connection)
 
     def dispose(self) -> None:
         """Close this process's connections; they are opened again on next use."""

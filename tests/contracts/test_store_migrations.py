@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from db.migrations import run
+from db.migrations.newest import NEWEST, is_newest
 from db.models import Base
 from db.session import Database
 
@@ -17,13 +18,17 @@ def test_the_models_say_no_more_than_the_migrations(database: Database) -> None:
         run.check(connection)
 
 
+def test_the_newest_revision_is_the_one_there_is_a_file_for() -> None:
+    assert run.heads() == [NEWEST]
+
+
 def test_migrations_go_down_and_up_again(database: Database) -> None:
     ours = {table.name for table in Base.metadata.sorted_tables}
     writing = database.engine.execution_options(openeo_begin="IMMEDIATE")
     with writing.begin() as connection:
         run.downgrade(connection)
         assert not ours & set(inspect(connection).get_table_names())
-        assert not run.is_current(connection)
+        assert not is_newest(connection)
     database.migrate()
     with database.engine.connect() as connection:
         assert ours <= set(inspect(connection).get_table_names())
