@@ -1,0 +1,9 @@
+"""The commands of `pygeoapi-openeo`, one file each."""
+
+from openeo_plugin.commands.catalogue import import_, migrate, publish
+from openeo_plugin.commands.demo import demo
+from openeo_plugin.commands.error import CommandError
+from openeo_plugin.commands.serve import serve, worker
+from openeo_plugin.commands.users import user
+
+__all__ = ["CommandError", "demo", "import_", "migrate", "publish", "serve", "user", "worker"]
