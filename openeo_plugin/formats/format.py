@@ -93,7 +93,7 @@ class Format(Protocol):
         ...
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> Writer:
-        """A writer for a cube. Creates nothing visible in `folder`, which must exist.
+        """A writer for a cube. Touches no disk before the first window; then `folder` must exist.
 
         `name` is the stem of the file names where the options give none.
         Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid (for `options`).

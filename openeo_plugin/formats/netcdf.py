@@ -126,17 +126,14 @@ class NetCDFWriter:
         self.bands: tuple[Band, ...] = tuple(as_stored([b], stored_type([b]))[0] for b in description.bands)
         self._types = [stored_type([band]) for band in description.bands]
         self._axes = _Axes(description)
+        self._variables = variable_names(description)
         rows, columns = description.grid.shape
         self.align = (min(_CHUNK, rows), min(_CHUNK, columns))
         self._coverage = Coverage(description.grid, self.align)
         self._files = NewFiles(folder)
         self._hidden = self._files.path_for(self.names[0])
         self._dataset: netCDF4.Dataset | None = None
-        try:
-            self._create()
-        except BaseException:
-            self.abort()
-            raise
+        self._closed = False
 
     def write(self, window: Window, block: Block) -> None:
         """Store a window in every variable."""
@@ -144,8 +141,11 @@ class NetCDFWriter:
         place = self._axes.place(window)
         arrays = [self._axes.arranged(stored_values(p, t)) for p, t in zip(block.bands, self._types, strict=True)]
         with _hdf5():
+            if self._closed:
+                raise ValueError("The writer is closed.")
             if self._dataset is None:
-                raise ValueError("The file is closed.")
+                self._dataset = netCDF4.Dataset(self._hidden, "w", format="NETCDF4")
+                self._begin(self._dataset)
             for name, values in zip(self._variables, arrays, strict=True):
                 self._dataset.variables[name][place] = values
         self._coverage.add(window)
@@ -166,23 +166,20 @@ class NetCDFWriter:
 
     def abort(self) -> None:
         """Close and delete what has no name yet."""
-        dataset, self._dataset = self._dataset, None
-        if dataset is not None:
-            with suppress(OpenEOError), _hdf5():
+        with suppress(OpenEOError), _hdf5():
+            dataset, self._dataset, self._closed = self._dataset, None, True
+            if dataset is not None:
                 dataset.close()
         self._files.discard()
 
-    def _create(self) -> None:
-        description = self._description
-        self._variables = variable_names(description)
-        with _hdf5():
-            self._dataset = dataset = netCDF4.Dataset(self._hidden, "w", format="NETCDF4")
-            dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc")})
-            mapped = write_coordinates(dataset, description)
-            for name, band, stored in zip(self._variables, description.bands, self._types, strict=True):
-                variable = dataset.createVariable(name, stored.dtype, self._axes.names, **self._storage(stored))
-                variable.set_auto_maskandscale(False)
-                variable.setncatts(band_attributes(band, mapped=mapped))
+    def _begin(self, dataset: netCDF4.Dataset) -> None:
+        """Everything but the pixels."""
+        dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc")})
+        mapped = write_coordinates(dataset, self._description)
+        for name, band, stored in zip(self._variables, self._description.bands, self._types, strict=True):
+            variable = dataset.createVariable(name, stored.dtype, self._axes.names, **self._storage(stored))
+            variable.set_auto_maskandscale(False)
+            variable.setncatts(band_attributes(band, mapped=mapped))
 
     def _storage(self, stored: StoredType) -> dict[str, Any]:
         found: dict[str, Any] = {"fill_value": False}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -29,11 +30,15 @@ def storage_failures() -> Iterator[None]:
 
 
 class PartFile:
-    """An append-only file without a name. Many threads append at once; places are handed out under a lock."""
+    """An append-only file without a name. Many threads append at once; places are handed out under a lock.
+
+    It is there once the first byte is reserved, not before.
+    """
 
     def __init__(self, folder: Path) -> None:
-        with storage_failures():
-            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._closed = False
         self._end = 0
         self._lock = threading.Lock()
 
@@ -47,6 +52,11 @@ class PartFile:
     def reserve(self, size_bytes: int) -> int:
         """The offset of a stretch that nobody else gets."""
         with self._lock:
+            if self._closed:
+                raise ValueError("The writer is closed.")
+            if self._file is None:
+                with storage_failures():
+                    self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
             offset = self._end
             self._end += size_bytes
         return offset
@@ -56,13 +66,13 @@ class PartFile:
         view = memoryview(data).cast("B")
         with storage_failures():
             while view:
-                written = os.pwrite(self._file.fileno(), view, offset)
+                written = os.pwrite(self._descriptor(), view, offset)
                 view, offset = view[written:], offset + written
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         """Bytes that were written before."""
         with storage_failures():
-            return os.pread(self._file.fileno(), size_bytes, offset)
+            return os.pread(self._descriptor(), size_bytes, offset)
 
     def stretch(self, offset: int, size_bytes: int) -> Iterator[bytes]:
         """A long stretch in pieces that fit in memory."""
@@ -74,7 +84,14 @@ class PartFile:
 
     def close(self) -> None:
         """Free the space; harmless if done already."""
-        self._file.close()
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+    def _descriptor(self) -> int:
+        assert self._file is not None
+        return self._file.fileno()
 
 
 @dataclass(frozen=True)
@@ -93,12 +110,11 @@ class WaitingTiles:
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int], dtype: np.dtype[np.generic], memory_bytes: int) -> None:
-        self._folder = folder
         self._dtype = dtype
         self._slot_bytes = shape[0] * shape[1] * dtype.itemsize
         self._room = memory_bytes // self._slot_bytes
         self._free: list[int] = []
-        self._file: PartFile | None = None
+        self._file = PartFile(folder)
         self._lock = threading.Lock()
 
     def keep(self, array: Array) -> Kept:
@@ -108,8 +124,6 @@ class WaitingTiles:
             if self._room > 0:
                 self._room -= 1
                 return Kept(shape, array)
-            if self._file is None:
-                self._file = PartFile(self._folder)
             slot = self._free.pop() if self._free else self._file.reserve(self._slot_bytes)
         self._file.write_at(slot, np.ascontiguousarray(array).tobytes())
         return Kept(shape, slot=slot)
@@ -120,7 +134,6 @@ class WaitingTiles:
             with self._lock:
                 self._room += 1
             return kept.array
-        assert self._file is not None
         data = self._file.read_at(kept.slot, kept.shape[0] * kept.shape[1] * self._dtype.itemsize)
         with self._lock:
             self._free.append(kept.slot)
@@ -128,8 +141,7 @@ class WaitingTiles:
 
     def close(self) -> None:
         """Free the space."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
 
 class NewFiles:

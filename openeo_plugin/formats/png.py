@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,26 +76,24 @@ class PNGWriter:
         self.names = tuple(f"{image.stem}.png" for image in cuts)
         self.bands: tuple[Band, ...] = as_stored(description.bands, StoredType(np.dtype(np.uint8), None))
         self._coverage = Coverage(self._grid, self.align)
-        with storage_failures():
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-            shape = (len(cuts), *self._grid.shape.yx, self._channels + (not self._opacity_given))
-            self._canvas: Array | None = np.memmap(self._file, np.uint8, "w+", shape=shape)
+        self._canvas: Array | None = None
+        self._closed = False
+        self._lock = threading.Lock()
 
     def write(self, window: Window, block: Block) -> None:
         """Paint a window into every picture."""
         self._coverage.check(window)
-        if self._canvas is None:
-            raise ValueError("The writer is closed.")
+        canvas = self._opened()
         rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
         opacity: Array | None = None
         for channel, pixels in enumerate(block.bands):
             values, seen = _eight_bits(pixels)
             opacity = seen if opacity is None else opacity & seen
             for number, image in enumerate(self._images):
-                self._canvas[number, rows, columns, channel] = values[image.index]
+                canvas[number, rows, columns, channel] = values[image.index]
         assert opacity is not None
         for number, image in enumerate(self._images):
-            target = self._canvas[number, rows, columns]
+            target = canvas[number, rows, columns]
             if self._opacity_given:
                 target[~opacity[image.index], -1] = 0
             else:
@@ -115,8 +114,20 @@ class PNGWriter:
 
     def abort(self) -> None:
         """Free the space; nothing has a name before `finish`."""
-        self._canvas = None
-        self._file.close()
+        with self._lock:
+            self._closed = True
+            self._canvas = None
+
+    def _opened(self) -> Array:
+        """All pictures as (image, row, column, channel) in a nameless file, which goes when nothing holds the array."""
+        with self._lock:
+            if self._closed:
+                raise ValueError("The writer is closed.")
+            if self._canvas is None:
+                shape = (len(self._images), *self._grid.shape.yx, self._channels + (not self._opacity_given))
+                with storage_failures(), tempfile.TemporaryFile(dir=self._folder) as file:
+                    self._canvas = np.memmap(file, np.uint8, "w+", shape=shape)
+            return self._canvas
 
     def _picture(self, number: int, path: Path) -> Asset:
         assert self._canvas is not None

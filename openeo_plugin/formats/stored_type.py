@@ -6,7 +6,9 @@ The rule, for the bands of one file:
 - whole numbers: nodata is a value that stands for a valid pixel in no band. A value that a band declares is taken if
   the others can't hold it otherwise; failing that, the type grows by one step and its smallest value is nodata. So
   uint16 with nodata 0 beside uint16 without becomes int32 with nodata -2147483648;
-- no nodata value if no band has one, but for bool: 255.
+- a band that may be null without a nodata value of its own uses all values of its type, so the type grows: uint8
+  becomes int16. Bool has room for its 255;
+- no nodata value if no band can be null, but for bool.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def stored_type(bands: Sequence[Band]) -> StoredType:
 
 def as_stored(bands: Sequence[Band], stored: StoredType) -> tuple[Band, ...]:
     """The bands as they will stand in a file."""
-    return tuple(replace(band, dtype=stored.dtype, nodata=stored.nodata) for band in bands)
+    return tuple(replace(band, dtype=stored.dtype, nodata=stored.nodata, nullable=False) for band in bands)
 
 
 def stored_values(pixels: Pixels, stored: StoredType) -> Array:
@@ -84,6 +86,10 @@ def stored_values(pixels: Pixels, stored: StoredType) -> Array:
             raise ValueError("A band that is described without nodata holds null.")
         return plain.values.astype(stored.dtype, copy=False)
     return plain.filled(stored.nodata, stored.dtype)
+
+
+def _may_be_null(band: Band) -> bool:
+    return band.nodata is not None or band.nullable or band.dtype.kind == "b"
 
 
 def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

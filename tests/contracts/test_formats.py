@@ -163,6 +163,23 @@ def test_finish_refuses_while_windows_are_missing_and_leaves_nothing(form, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_writer_touches_no_disk_before_the_first_window(form, tmp_path):
+    form.writer(cube("uint8", 250), tmp_path / "gone", "result", {}).abort()
+    writer = form.writer(cube("uint8", 250), tmp_path, "result", {})
+    assert list(tmp_path.iterdir()) == []
+    writer.abort()
+
+
+def test_a_writer_that_is_closed_takes_no_more(form, tmp_path):
+    description = cube("uint8", 250)
+    writer = form.writer(description, tmp_path, "result", {})
+    writer.abort()
+    window = odd_windows(writer, description.grid)[0]
+    with pytest.raises(ValueError, match="closed"):
+        writer.write(window, window_block(values_of(description), window, 250))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_window_outside_of_the_grid_is_refused(form, tmp_path):
     description = cube("uint8", 250)
     writer = form.writer(description, tmp_path, "result", {})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from openeo_plugin.cube.bands import Band
-from openeo_plugin.cube.pixels import Pixels
+from openeo_plugin.cube.pixels import Mask, Pixels
 from openeo_plugin.formats.stored_type import StoredType, stored_type, stored_values
 
 
@@ -55,6 +55,14 @@ def test_real_numbers_have_nan(kinds, dtype):
     stored = of(*kinds)
     assert stored.dtype.name == dtype
     assert math.isnan(stored.nodata)
+
+
+def test_a_band_that_may_be_null_without_a_value_for_it_gets_a_wider_type():
+    masked = Band("v", np.dtype("uint8"), nullable=True)
+    stored = stored_type([masked])
+    assert (stored.dtype.name, stored.nodata) == ("int16", -(2**15))
+    pixels = Pixels(np.array([[0, 255]], np.uint8), mask=Mask(np.array([[True, False]])))
+    assert stored_values(pixels, stored).tolist() == [[-(2**15), 255]]
 
 
 def test_values_that_need_no_change_are_not_copied():
