@@ -13,7 +13,8 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,19 @@ class _Face:
             logging.getLogger("pygeoapi").setLevel(logging.CRITICAL)  # it logs every 404 as an error, with its trace
         l10n._cfg_cache.clear()  # pages would show the configuration of whichever API of this process came first
         config = pygeoapi_configuration(settings, self._resources)
-        return API(config, openapi_document(config))
+        with _own_logging():
+            return API(config, openapi_document(config))
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Keep pygeoapi from setting up the log of the whole process: it does so only while nobody listens."""
+    listener = logging.NullHandler()
+    logging.getLogger().addHandler(listener)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(listener)
 
 
 def _view(route: Route) -> Callable[..., Response]:

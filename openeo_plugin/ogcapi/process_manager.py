@@ -5,7 +5,6 @@ Nothing runs in a thread of the web server but synchronous requests: a job is a 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +16,7 @@ from pygeoapi.process.manager.base import BaseManager
 from pygeoapi.util import JobStatus, RequestedProcessExecutionMode
 
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.run import discard_job
 from openeo_plugin.ogcapi.instants import rfc3339
 from openeo_plugin.ogcapi.openeo_process import process_of, texts_of
 from openeo_plugin.ogcapi.resources import GEOTIFF, PROCESS_ID, has_coverage
@@ -181,11 +181,9 @@ def _own_job(scope: Scope, job_id: str) -> Job:
 
 
 def _remove(scope: Scope, job: Job) -> None:
-    backend = scope.backend
-    with suppress(OpenEOError):
-        backend.collections.delete(job.id)
-    backend.jobs.delete(job.id, job.owner)
-    shutil.rmtree(backend.settings.results_dir / job.id, ignore_errors=True)
+    """A job with everything it left; the store drops its collection with it."""
+    scope.backend.jobs.delete(job.id, job.owner)
+    discard_job(scope.backend, job.id)
 
 
 def _refuse_faults(scope: Scope, process: dict[str, Any], user: str) -> None:

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from config.settings import Settings
 from openeo_plugin.backend import Backend, open_backend
+from openeo_plugin.jobs.run import run_job
 from openeo_plugin.ogcapi.app import create_ogcapi
 from openeo_plugin.sources.importing import import_folder
 
@@ -120,6 +121,35 @@ def test_a_process_is_run_at_once(client: FlaskClient, anna: dict[str, str]) -> 
     assert answer.status_code == 200, answer.text
     with rasterio.open(io.BytesIO(answer.data)) as file:
         assert np.array_equal(file.read(1), RED[1])
+
+
+def test_a_job_goes_from_its_execution_to_a_coverage_and_is_dismissed(
+    backend: Backend, client: FlaskClient, anna: dict[str, str]
+) -> None:
+    graph = {"load": load(bands=["nir"], temporal_extent=["2020-06-01", "2020-06-02"]) | {"result": True}}
+    body = {"inputs": {"process": {"process_graph": graph}, "title": "Infrared"}}
+    accepted = client.post("/processes/OpenEO/execution", json=body, headers=anna | {"Prefer": "respond-async"})
+    job_id = accepted.json["jobID"]
+    assert client.get(f"/jobs/{job_id}", headers=anna).json["status"] == "accepted"
+
+    assert backend.jobs.claim("worker-1", 30) is not None
+    run_job(backend, job_id)
+
+    assert client.get(f"/jobs/{job_id}", headers=anna).json["status"] == "successful"
+    results = client.get(f"/jobs/{job_id}/results", headers=anna).json
+    assert set(results) == {"result", "collection", "coverage"}
+    pixels = client.get(f"/collections/{job_id}/coverage?f=GTiff", headers=anna)
+    assert pixels.status_code == 200, pixels.text
+    with rasterio.open(io.BytesIO(pixels.data)) as file:
+        assert np.array_equal(file.read(1), NIR[0])
+    items = client.get(f"/collections/{job_id}/items", headers=anna)
+    assert len(items.json["features"]) == 1
+    assert str(backend.settings.results_dir) not in items.text
+    assert client.get(f"/collections/{job_id}").status_code == 404
+
+    assert client.delete(f"/jobs/{job_id}", headers=anna).status_code == 200
+    assert client.get(f"/collections/{job_id}", headers=anna).status_code == 404
+    assert not (backend.settings.results_dir / job_id).exists()
 
 
 def test_a_fault_of_the_graph_names_its_node(client: FlaskClient, anna: dict[str, str]) -> None:

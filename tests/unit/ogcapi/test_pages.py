@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -155,3 +156,14 @@ def test_two_instances_in_one_process_do_not_mix(client: FlaskClient, tmp_path_f
 def test_pygeoapi_is_not_loaded_before_the_first_request() -> None:
     code = "import sys, openeo_plugin.ogcapi.app; assert not [m for m in sys.modules if m.startswith('pygeoapi')]"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_log_of_the_process_stays_as_it_was() -> None:
+    code = (
+        "import logging, pathlib, sys, tempfile\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from instance import client_of, make_backend\n"
+        "assert client_of(make_backend(pathlib.Path(tempfile.mkdtemp()))).get('/').status_code == 200\n"
+        "assert logging.getLogger().handlers == [] and logging.getLogger().level == logging.WARNING\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], check=True)
