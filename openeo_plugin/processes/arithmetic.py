@@ -108,7 +108,7 @@ def mod(x: NumberOrNull, y: NumberOrNull) -> NumberOrNull:
     if isinstance(y, int | float) and y != 0 and np.isfinite(y):
         return remainder
     whole = np.where(np.isinf(y) & np.isfinite(x), x, remainder)
-    return np.where(np.equal(y, 0), np.divide(x, np.abs(y)), whole)
+    return np.where(np.equal(y, 0), np.divide(x, abs(y)), whole)
 
 
 @process(level="L1", categories=["math", "math > exponential & logarithmic"])
