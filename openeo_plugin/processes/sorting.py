@@ -133,6 +133,8 @@ def _pixel_order(pixels: Pixels, asc: bool, nodata: bool | None) -> tuple[Array,
     if null is not None:
         rank[null] = -1 if nodata is False else 2
     key = values if asc else _reversed(values)
+    if null is not None:
+        key = np.where(null, key.dtype.type(0), key)  # nulls keep their order, whatever stands below them
     positions = np.lexsort((key, rank), axis=0)
     return positions, None if null is None else np.take_along_axis(null, positions, axis=0)
 
