@@ -89,8 +89,8 @@ class Worker:
                 try:
                     self._turn()
                     self._wait(self._pause_s())
-                except DatabaseError:
-                    _LOG.exception("The database can't be reached")
+                except DatabaseError as error:
+                    _LOG.warning("The database does not answer, it is tried again: %s", type(error).__name__)
                     self._fence()
                     self._wait(_PAUSE_WITHOUT_DATABASE_S)
             self._stop()

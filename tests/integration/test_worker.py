@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from db.jobs import Job, JobStore
+from db.models import JobRow
 from db.session import Database
 
 ROOT = Path(__file__).parents[2]
@@ -101,9 +103,12 @@ class Bench:
         self.database.dispose()
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(f"sqlite:///{tmp_path / 'openeo.sqlite'}", tmp_path)
+@pytest.fixture(params=["sqlite", "postgis"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    sqlite_url = f"sqlite:///{tmp_path / 'openeo.sqlite'}"
+    bench = Bench(sqlite_url if request.param == "sqlite" else request.getfixturevalue("postgis_url"), tmp_path)
+    with bench.database.session() as session:
+        session.execute(delete(JobRow))
     yield bench
     bench.close()
 
@@ -134,7 +139,7 @@ def test_a_queued_job_runs_at_once_in_a_process_group_of_its_own(bench: Bench) -
     job = bench.job(id)
     assert job.queued is not None
     assert job.started is not None
-    assert (job.started - job.queued).total_seconds() < 0.5
+    assert (job.started - job.queued).total_seconds() < 2  # some 0.1 s on an idle machine
     pid, group = map(int, (bench.folder / f"{id}.pid").read_text().split())
     assert pid == group != worker.pid
     assert job.usage == {"cpu": {"value": 1, "unit": "cpu-seconds"}}

@@ -1,0 +1,48 @@
+"""The databases that tests run on: SQLite always, PostGIS where a server is given."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from db.session import Database
+
+POSTGRES_URL = "OPENEO_TEST_POSTGRES_URL"
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file without rows, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "empty.sqlite"
+    database = Database(f"sqlite:///{file}")
+    database.migrate()
+    database.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgis_url() -> Iterator[str]:
+    """A database of our own on the server that the environment names; it goes at the end."""
+    given = os.environ.get(POSTGRES_URL)
+    if not given:
+        pytest.skip(
+            f"PostGIS is not tested: {POSTGRES_URL} names no server, e.g. postgresql://postgres@localhost/postgres"
+        )
+    url = make_url(given).set(drivername="postgresql+psycopg")
+    name = f"openeo_test_{secrets.token_hex(4)}"
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    ours = url.set(database=name).render_as_string(hide_password=False)
+    database = Database(ours)
+    database.migrate()
+    database.dispose()
+    yield ours
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
