@@ -16,6 +16,7 @@ class Band:
         name: label in the bands dimension; "" for a cube without one.
         dtype: numpy dtype of the stored values.
         nodata: the value that stands for "no data" (null) in `dtype`; NaN is allowed; None if every value counts.
+        nullable: whether there may be null even without `nodata` (behind a mask); then it stands in `Pixels.mask`.
         scale, offset: declared by the source, *not* applied by load_collection (physical = stored * scale + offset).
         unit: of the physical value.
         common_name: of the STAC eo extension, such as `red` or `nir`.
@@ -32,6 +33,7 @@ class Band:
     center_wavelength_um: float | None = None
     description: str | None = None
     aliases: tuple[str, ...] = field(default=())
+    nullable: bool = False
 
     def is_called(self, name: str) -> bool:
         """Whether `name` is this band's name, common name or alias."""

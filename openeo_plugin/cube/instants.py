@@ -1,4 +1,4 @@
-"""Instants and intervals of time as openEO writes them: RFC 3339, dates, years and months; UTC unless said otherwise."""
+"""Instants and intervals of time as openEO writes them: RFC 3339, dates, years and months; UTC unless said."""
 
 from __future__ import annotations
 

@@ -56,6 +56,7 @@ def band_of(pixels: Pixels, name: str, like: Band | None = None) -> Band:
         name,
         dtype,
         nodata,
+        nullable=pixels.mask is not None,
         common_name=like.common_name if like else None,
         center_wavelength_um=like.center_wavelength_um if like else None,
     )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from openeo_plugin.cube.grid import Grid, Window, tiled
 from openeo_plugin.cube.pixels import Block, Mask, Pixels
-from openeo_plugin.engine.estimate import peak_bytes
-from openeo_plugin.engine.operator import Operator, RunContext, everything
+from openeo_plugin.engine.barrier import Barrier, barriers_below
+from openeo_plugin.engine.estimate import peak_bytes, task_bytes
+from openeo_plugin.engine.operator import Operator, Request, RunContext, everything
 from openeo_plugin.engine.schedule import compute_all, schedule
 from openeo_plugin.errors import OpenEOError
 
@@ -92,12 +94,40 @@ def run(
     Raises: OpenEOError of the first window that fails (no other is started then); Canceled.
     """
     groups = [_group(grid, members, options) for grid, members in _by_grid(sinks)]
-    total = sum(group.count for group in groups)
+    stages = [(barrier, barrier.fold_requests()) for barrier in barriers_below([operator for operator, _ in sinks])]
+    total = sum(group.count for group in groups) + sum(len(requests) for _, requests in stages)
     tally = _Tally(total, on_progress)
     on_progress(Progress(0, total, None))
     with ThreadPoolExecutor(options.threads, thread_name_prefix="window") as pool:
+        for barrier, requests in stages:
+            _run_stage(pool, barrier, requests, options.threads, context, tally)
         for group in groups:
-            _run_group(pool, group, options.threads, context, tally)
+            jobs = (functools.partial(_one_window, group, window, context) for window in group.windows())
+            _run_all(pool, jobs, options.threads, tally)
+
+
+def _run_stage(
+    pool: ThreadPoolExecutor,
+    barrier: Barrier,
+    requests: Sequence[Request],
+    threads: int,
+    context: RunContext,
+    tally: _Tally,
+) -> None:
+    """Fold the windows of a barrier. Partials are combined in the order of the windows, whoever was first."""
+    if barrier.state.done:
+        for _ in requests:
+            tally.one_more()
+        return
+    partials: list[Any] = [None] * len(requests)
+
+    def one(place: int) -> None:
+        context.check()
+        block = compute_all([(barrier.fold_input, requests[place])], context)[0]
+        partials[place] = barrier.partial(requests[place], block)
+
+    _run_all(pool, (functools.partial(one, place) for place in range(len(requests))), threads, tally)
+    barrier.state.get(lambda: barrier.finish(partials))
 
 
 class _Tally:
@@ -172,9 +202,7 @@ def _peak(operators: Sequence[Operator], grid: Grid, size: tuple[int, ...]) -> i
     return peak_bytes(tasks)
 
 
-def _too_large(operators: Sequence[Operator], grid: Grid, size: tuple[int, int], budget_bytes: int) -> OpenEOError:
-    from openeo_plugin.engine.estimate import task_bytes
-
+def _too_large(operators: Sequence[Operator], grid: Grid, size: tuple[int, ...], budget_bytes: int) -> OpenEOError:
     window = Window(grid, 0, 0, min(size[0], grid.shape[0]), min(size[1], grid.shape[1]))
     tasks, _ = schedule([(o, everything(o.description, window)) for o in operators])
     worst = max(tasks, key=task_bytes)
@@ -185,16 +213,19 @@ def _too_large(operators: Sequence[Operator], grid: Grid, size: tuple[int, int],
     return OpenEOError("ProcessGraphComplexity", node=worst.operator.node, reason=reason)
 
 
-def _run_group(pool: ThreadPoolExecutor, group: _Group, threads: int, context: RunContext, tally: _Tally) -> None:
+def _run_all(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], None]], threads: int, tally: _Tally) -> None:
+    """Run all; few are handed out ahead of time, and none after one has failed.
+
+    Raises: what the first one that failed raised.
+    """
     pending: set[Future[None]] = set()
     failed: BaseException | None = None
-    windows = group.windows()
     while failed is None:
         while len(pending) < threads + 1:
-            window = next(windows, None)
-            if window is None:
+            job = next(jobs, None)
+            if job is None:
                 break
-            pending.add(pool.submit(_one_window, group, window, context))
+            pending.add(pool.submit(job))
         if not pending:
             return
         done, pending = wait(pending, return_when=FIRST_COMPLETED)

@@ -10,7 +10,7 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, Dimension, SpatialDimension, TemporalDimension
 from openeo_plugin.cube.extents import BoundingBox, bounding_box, crop
 from openeo_plugin.cube.grid import Grid
-from openeo_plugin.cube.instants import format_instant, interval, within
+from openeo_plugin.cube.instants import format_instant, interval, parse_instant, within
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
@@ -118,7 +118,7 @@ def band_names(document: dict[str, Any], wanted: Sequence[str] | None, process: 
     declared = document.get("cube:dimensions", {}).get(_bands_dimension(document), {}).get("values", [])
     if wanted is None:
         return list(declared)
-    common = {}
+    common: dict[str, str] = {}
     for band in document.get("summaries", {}).get("bands", []):
         for key in ("eo:common_name", "common_name"):
             if key in band:
@@ -199,5 +199,6 @@ def _slices(items: Sequence[dict[str, Any]], names: Sequence[str]) -> list[_Slic
         for name, layer in own.items():
             held.setdefault(name, []).append(layer)
     return [
-        _Slice(label, {name: tuple(layers) for name, layers in by_label[label].items()}) for label in sorted(by_label)
+        _Slice(label, {name: tuple(layers) for name, layers in by_label[label].items()})
+        for label in sorted(by_label, key=parse_instant)
     ]

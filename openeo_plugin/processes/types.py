@@ -145,7 +145,10 @@ TemporalIntervals = Annotated[
             "type": "array",
             "subtype": "temporal-intervals",
             "minItems": 1,
-            "items": {**INTERVAL, "items": {"anyOf": [*_INSTANTS, {"type": "string", "subtype": "time"}, {"type": "null"}]}},
+            "items": {
+                **INTERVAL,
+                "items": {"anyOf": [*_INSTANTS, {"type": "string", "subtype": "time"}, {"type": "null"}]},
+            },
         }
     ),
 ]

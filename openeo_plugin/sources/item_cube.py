@@ -77,7 +77,7 @@ class ItemCube:
             rows = [np.zeros(values.shape[-2:], bool) if m is None else m for m in missing]
             mask = Mask(np.stack(rows) if self.has_time else rows[0])
         if band.dtype == np.uint8:
-            null = band.nodata == _CODES if band.nodata is not None else np.zeros(256, bool)
+            null = np.equal(_CODES, -1 if band.nodata is None else band.nodata)
             return Pixels(values, mask=mask, palette=Palette(_CODES, null))
         return Pixels(values, band.nodata, mask)
 
@@ -134,7 +134,7 @@ def _valid(layer: Layer, band: Band, out: Array, covered: Array | None) -> Array
     nodata = layer.band.nodata
     if nodata is None:
         return covered
-    null = np.isnan(out) if nodata != nodata else out == nodata
+    null = np.isnan(out) if np.isnan(nodata) else out == nodata
     if not null.any():
         return covered
     return ~null if covered is None else covered & ~null
@@ -205,5 +205,5 @@ def described_bands(names: Sequence[str], slices: Sequence[Mapping[str, Sequence
         first = layers[0].band
         dtype = np.result_type(*{layer.band.dtype for layer in layers})
         nodata: Any = next((layer.band.nodata for layer in layers if layer.band.nodata is not None), None)
-        bands.append(replace(first, name=name, dtype=dtype, nodata=nodata))
+        bands.append(replace(first, name=name, dtype=dtype, nodata=nodata, nullable=nodata is None))
     return tuple(bands)

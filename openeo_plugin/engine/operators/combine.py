@@ -106,24 +106,20 @@ def mask_cube(node: str, data: Operator, mask: Operator, replacement: float | bo
             reason = f"the labels of the dimension '{dimension.name}' differ between data and mask."
             raise OpenEOError("IncompatibleDataCubes", reason=reason)
         axes.append(found)
-    has_bands = m.bands_dimension is not None
-    if (
-        has_bands
-        and len(m.bands) > 1
-        and (d.bands_dimension is None or not same_labels(d.bands_dimension, m.bands_dimension))
-    ):  # type: ignore[arg-type]
+    own, other = d.bands_dimension, m.bands_dimension
+    if other is not None and len(m.bands) > 1 and (own is None or not same_labels(own, other)):
         raise OpenEOError("IncompatibleDataCubes", reason="the bands of data and mask differ.")
-    bands = d.bands
-    if replacement is not None:
+    if replacement is None:
+        bands = tuple(replace(band, nullable=True) for band in d.bands)
+    else:
         bands = tuple(
-            replace(b, dtype=np.result_type(b.dtype, np.min_scalar_type(replacement)), nodata=_free(b)) for b in bands
+            replace(band, dtype=np.result_type(band.dtype, np.min_scalar_type(replacement))) for band in d.bands
         )
+    if not m.free and offset(m.grid, d.grid) is None:
+        reason = "the mask lies on another grid; put resample_cube_spatial before mask."
+        raise OpenEOError("IncompatibleDataCubes", reason=reason)
     described = replace(d, bands=bands, free=d.free and m.free)
     return MaskCube(node, (data, mask), described, tuple(axes), len(m.bands) > 1, replacement)
-
-
-def _free(band: Band) -> float | int | None:
-    return band.nodata
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +163,7 @@ class Merge:
         return Block(tuple(self._band(request, b, inputs) for b in request.bands))
 
     def _band(self, request: Request, band: int, inputs: tuple[Block | None, ...]) -> Pixels:
-        sides = []
+        sides: list[tuple[Pixels, Array | None] | None] = []
         for side in (0, 1):
             block, part = inputs[side], self._part(request, side)
             index = self.band_sources[band][side]
@@ -323,7 +319,7 @@ def _merged_types(merged: Merge, resolves: bool) -> tuple[Band, ...]:
     bands = []
     for band, (one, two) in zip(merged.description.bands, merged.band_sources, strict=True):
         if one is None or two is None:
-            bands.append(band)
+            bands.append(replace(band, nullable=True))
             continue
         x, y = a.bands[one], b.bands[two]
         dtype = np.result_type(x.dtype, y.dtype)
@@ -335,7 +331,7 @@ def _merged_types(merged: Merge, resolves: bool) -> tuple[Band, ...]:
             made = band_of(value, band.name, band)
             dtype = made.dtype if all(None not in s for s in merged.band_sources) else np.result_type(dtype, made.dtype)
         nodata = x.nodata if repr(x.nodata) == repr(y.nodata) and dtype == x.dtype else None
-        bands.append(replace(band, dtype=dtype, nodata=np.nan if dtype.kind == "f" else nodata))
+        bands.append(replace(band, dtype=dtype, nodata=np.nan if dtype.kind == "f" else nodata, nullable=True))
     return tuple(bands)
 
 
