@@ -24,7 +24,7 @@ from mapproxy.srs import SRS
 
 from openeo_plugin.errors import OpenEOError
 from services.legend import legend, legend_size
-from services.served import GEOGRAPHIC, MapRequest, ServedService
+from services.served import GEOGRAPHIC, MERCATOR_LATITUDE, MapRequest, ServedService
 from services.tile_matrix import grid_of, tile_at
 
 SOURCE_TYPE = "openeo_service"
@@ -126,9 +126,15 @@ class ServiceLegend(LegendSource):
 
 
 def extent_of(served: ServedService) -> MapExtent:
-    """Where the data lies: in its own CRS if that has an EPSG code, else in degrees."""
-    code = epsg_of(served)
-    crs = code or GEOGRAPHIC
+    """Where the data lies: in its own CRS if that has an EPSG code, else in degrees; short of the poles.
+
+    MapProxy writes it in every CRS on offer, and Web Mercator knows no poles.
+    """
+    west, south, east, north = served.bounds(GEOGRAPHIC)
+    if max(abs(south), abs(north)) > MERCATOR_LATITUDE:
+        south, north = max(south, -MERCATOR_LATITUDE), min(north, MERCATOR_LATITUDE)
+        return MapExtent((west, south, east, north), SRS(GEOGRAPHIC))
+    crs = epsg_of(served) or GEOGRAPHIC
     return MapExtent(served.bounds(crs), SRS(crs))
 
 

@@ -1,7 +1,7 @@
 """The one way from pixels to a picture: XYZ, WMTS and WMS all show what `render` makes.
 
-A single band becomes a palette picture (one byte per pixel, palette and transparency in the PNG), three bands an RGBA
-one. Null and NaN are transparent.
+A single band becomes a palette picture (one byte per pixel, palette and transparency in the PNG), three bands an RGB
+or RGBA one. Null and NaN are transparent.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ def picture(pixels: Sequence[Pixels], style: Style) -> Image.Image:
     assert style.ranges is not None, "the ranges of a style are estimated before it is used"
     if len(pixels) == 3:
         levels = [_levels(band, extent) for band, extent in zip(pixels, style.ranges, strict=True)]
-        return Image.fromarray(np.dstack([*levels, _alpha(pixels)]), "RGBA")
+        alpha = _alpha(pixels)
+        if alpha.all():
+            return Image.fromarray(np.dstack(levels), "RGB")
+        return Image.fromarray(np.dstack([*levels, alpha]), "RGBA")
     (extent,) = style.ranges
     if extent is None:
         return _grey_picture(pixels[0])

@@ -26,6 +26,7 @@ Bounds = tuple[float, float, float, float]
 Planner = Callable[[Mapping[str, Any]], render.Readable]
 
 GEOGRAPHIC = "EPSG:4326"
+MERCATOR_LATITUDE = 85.05112877980659
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,7 @@ class ServedService:
         """Where the data lies: west, south, east, north in a CRS."""
         known = self._bounds.get(crs)
         if known is None:
-            box = self.description.grid.boundingbox
-            known = self._bounds[crs] = transform_bounds(str(self.description.grid.crs), crs, *box.bbox, densify_pts=21)
+            known = self._bounds[crs] = _transformed(self.description.grid, crs)
         return known
 
     def useful_zoom(self, limit: int) -> int:
@@ -201,6 +201,17 @@ def map_description(plan: render.Readable) -> CubeDescription:
         reason = "a map needs a raster cube with the dimensions x and y and a CRS as its result"
         raise OpenEOError("ProcessGraphInvalid", reason=reason)
     return description
+
+
+def _transformed(grid: GeoBox, crs: str) -> Bounds:
+    """The bounds of a grid in a CRS; for Web Mercator, which has no poles, no further than its square goes."""
+    own, box = str(grid.crs), tuple(grid.boundingbox.bbox)
+    if crs == WEB_MERCATOR and own != WEB_MERCATOR:
+        west, south, east, north = transform_bounds(own, GEOGRAPHIC, *box, densify_pts=21)
+        if max(abs(south), abs(north)) > MERCATOR_LATITUDE:
+            box = (west, max(south, -MERCATOR_LATITUDE), east, min(north, MERCATOR_LATITUDE))
+            own = GEOGRAPHIC
+    return transform_bounds(own, crs, *box, densify_pts=21)
 
 
 def _frozen(arguments: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -1,10 +1,14 @@
 import io
+import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from affine import Affine
 from mapproxy.config.spec import validate_options
 from mapproxy.config.validator import validate
+from odc.geo.geobox import GeoBox
 from PIL import Image
 from werkzeug.test import Client
 
@@ -183,6 +187,13 @@ def test_texts_of_users_are_text_and_nothing_else(open_client, path):
 
 def test_xml_text_leaves_out_what_xml_forbids():
     assert xml_text("a\x00\ud800b\n<") == "ab\n&lt;"
+
+
+def test_a_cube_of_the_whole_world_has_finite_extents(open_client, fakes):
+    grid = GeoBox((180, 360), Affine(1, 0, -180, 0, -1, 90), "EPSG:4326")
+    client = open_client(fakes.PositionPlan(replace(fakes.cube(), grid=grid)))
+    for path in ("wms", "wmts"):
+        assert not re.search(rb"\b(inf|nan)\b", client.get(f"/abc/{path}").data)
 
 
 # --- maps and tiles -------------------------------------------------------------------------------------------------
