@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 OPENED = 64
-WAITING = 24
+WAITING = 36
 WAIT_S = 20.0
 
 

@@ -40,7 +40,7 @@ TILE = (11, 1109, 735)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("services")
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # so named, asyncio sends without delay
         listener.bind(("127.0.0.1", 0))
         settings = load_settings(data_dir=folder / "data", port=listener.getsockname()[1], embedded_worker=False)
         backend = open_backend(settings)
