@@ -19,7 +19,9 @@ from openeo_plugin.processes.types import AnyArray, Anything, Boolean, Comparabl
 
 LabelGiven = Annotated[Label, Schema([{"type": "number"}, {"type": "string"}])]
 OptionalLabel = Annotated[Label | None, Schema([{"type": "number"}, {"type": "string"}])]
-OptionalIndex = Annotated[int | None, Schema({"type": "integer", "minimum": 0})]
+OptionalIndex = Annotated[int | None, Schema({"type": "integer", "minimum": 0}, accepts={"type": ["integer", "null"]})]
+"""Below zero there is no element, which the standard has an error of its own for."""
+
 FoundIndex = Annotated[Any, Schema([{"type": "null"}, {"type": "integer", "minimum": 0}])]
 
 

@@ -64,7 +64,7 @@ def cube_argument(spec: dict[str, Any]) -> Operator:
     band_names = dimensions[bands_name]["values"] if bands_name else [""]
     bands = tuple(Band(str(name), values.dtype, sentinel) for name in band_names)
     kinds = tuple(_dimension(name, d) for name, d in dimensions.items())
-    return MemoryCube(CubeDescription(kinds, _grid(dimensions, spatial), bands), pixels)
+    return MemoryCube("case", CubeDescription(kinds, _grid(dimensions, spatial), bands), pixels)
 
 
 def _size(dimensions: dict[str, dict[str, Any]], name: str | None) -> int:

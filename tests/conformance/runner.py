@@ -52,7 +52,11 @@ class Lookup:
 class EmptyEnvironment:
     """A back-end without collections that stores nothing."""
 
-    node = "case"
+    def __init__(self, node: str = "case") -> None:
+        self.node = node
+
+    def at(self, node: str) -> EmptyEnvironment:
+        return EmptyEnvironment(node)
 
     def collection(self, identifier: str) -> dict[str, Any]:
         raise OpenEOError("CollectionNotFound", identifier=identifier)
