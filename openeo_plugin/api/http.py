@@ -88,7 +88,7 @@ def _with_headers(response: Response) -> Response:
     for name, value in {**CORS_HEADERS, **SECURITY_HEADERS}.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Vary", "Authorization")
-    if "user" in g and g.user is not None:
+    if g.get("user") is not None or "signature" in request.args:
         response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
 

@@ -37,6 +37,8 @@ def list_results(user: str | None, job_id: str) -> Response:
     try:
         document = backend.collections.get(job.id, job.owner)
     except OpenEOError:
+        if job.status == "error":
+            return json_response(_last_error(job), 424)
         raise OpenEOError("JobNotFinished") from None
     items = backend.collections.items(job.id)
     return json_response(_result_document(job, document, items))

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import openeo
+import pystac
 import pytest
 import rasterio
 import requests
 import uvicorn
+from openapi import official
 from openeo.rest import OpenEoApiError
 from rasterio.transform import from_origin
 
@@ -153,6 +155,22 @@ def test_gdal_reads_a_result_through_its_signed_link(connection, backend):
     script = "import rasterio, sys; print(rasterio.open('/vsicurl/' + sys.argv[1]).read(1).sum())"
     read = subprocess.run([sys.executable, "-c", script, asset.href], capture_output=True, timeout=60, check=True)
     assert read.stdout.strip() == b"78"
+
+
+def test_real_results_are_as_the_official_document_has_it(connection, backend):
+    job = connection.load_collection("TINY").create_job(out_format="GTiff").start()
+    _run(backend, job.job_id)
+    path = f"/jobs/{job.job_id}/results"
+    token = {"Authorization": f"Bearer {connection.auth.bearer}"}
+
+    answer = requests.get(f"{backend.settings.public_base}/openeo/v1{path}", headers=token, timeout=30)
+
+    official().check("GET", path, answer.status_code, answer.headers, answer.content)
+    assert str(backend.settings.data_dir) not in answer.text
+    hrefs = [one["href"] for one in answer.json()["links"] + list(answer.json()["assets"].values())]
+    assert all(href.startswith(f"{backend.settings.public_base}/openeo/v1/") for href in hrefs)
+    stac = pystac.Collection.from_dict(answer.json())
+    assert (stac.id, set(stac.assets)) == (job.job_id, set(answer.json()["assets"]))
 
 
 def test_a_large_file_arrives_whole(connection, backend):

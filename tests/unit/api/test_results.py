@@ -52,7 +52,9 @@ def test_canonical_links_work_without_a_token(api, job_id):
     hrefs = {one["rel"]: one["href"] for one in document["links"]}
     nobody = api.as_user(None)
 
-    assert nobody.get(_path(hrefs["canonical"])).json["id"] == job_id
+    canonical = nobody.get(_path(hrefs["canonical"]))
+    assert canonical.json["id"] == job_id
+    assert canonical.headers["Cache-Control"] == "private, no-cache"
     found = nobody.get(_path(hrefs["item"])).json
     assert found["id"] == "first"
     assert nobody.get(_path(found["assets"]["ndvi 1.tif"]["href"])).get_data() == CONTENT
@@ -192,6 +194,7 @@ def test_results_of_a_failed_job_are_424_with_the_last_error(api):
     assert response.status_code == 424
     assert (response.json["code"], response.json["level"]) == ("NoDataAvailable", "error")
     assert response.json["message"] == "Node 'load': nothing there."
+    assert api.get(f"/jobs/{job_id}/results?partial=true").status_code == 424
 
 
 def test_what_a_canceled_job_has_left_is_partial(api, job_id):
