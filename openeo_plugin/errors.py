@@ -121,6 +121,7 @@ ERRORS: dict[str, ErrorDefinition] = {
     "BandExists": ErrorDefinition(400, "There is already a band '{band}'."),
     "BandNotAvailable": ErrorDefinition(400, "There is no band '{band}'. Available: {available}{suggestion}"),
     "DistinctDimensionLabelsRequired": ErrorDefinition(400, "The labels of the dimension are not distinct."),
+    "KernelDimensionsUneven": ErrorDefinition(400, "Rows and columns of the kernel must be uneven in number."),
     "FormatUnsuitable": ErrorDefinition(400, "The data can't be stored as {format}: {reason}"),
     "DataCubeEmpty": ErrorDefinition(400, "The data cube is empty and can't be stored."),
     "SourceUnreadable": ErrorDefinition(500, "The file {file} of the collection can't be read at {window}: {reason}"),

@@ -185,7 +185,7 @@ def window_sizes(
         axis = 0 if write[0] / align[0] >= write[1] / align[1] else 1
         halved = max(align[axis], write[axis] // 2 // align[axis] * align[axis])
         write = (halved, write[1]) if axis == 0 else (write[0], halved)
-    compute = write
+    compute = (min(write[0], grid.shape[0]), min(write[1], grid.shape[1]))
     while _peak(operators, grid, compute) > budget_bytes:
         if max(compute) <= 16:
             raise _too_large(operators, grid, compute, budget_bytes)

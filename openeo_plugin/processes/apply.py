@@ -6,7 +6,7 @@ from typing import Any
 
 from openeo_plugin.cube.dimensions import SpatialDimension
 from openeo_plugin.engine.operators import callbacks
-from openeo_plugin.errors import OpenEOError
+from openeo_plugin.engine.operators.spatial import reduce_spatial as reduce_spatially
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import process
 from openeo_plugin.processes.types import LabeledReducer, RasterCube, ValueCallback
@@ -41,6 +41,7 @@ def reduce_dimension(
     Raises: DimensionNotAvailable.
     Source: openeo-processes 2.0.0-rc.2, reduce_dimension.
     """
-    if isinstance(data.description.dimension(dimension), SpatialDimension):
-        raise OpenEOError("FeatureUnsupported", reason="reducing x or y is not available yet.")
+    found = data.description.dimension(dimension)
+    if isinstance(found, SpatialDimension):
+        return reduce_spatially(environment.node, data, (found.axis,), reducer, context)
     return callbacks.reduce_dimension(environment.node, data, dimension, reducer, context)

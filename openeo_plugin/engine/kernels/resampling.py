@@ -1,0 +1,155 @@
+"""Resampling at given coordinates. A pixel's value depends on its coordinates and one scale for the whole plan only,
+so the result never depends on how the extent was cut. No fast-math: sums run in the order of the source pixels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+BILINEAR, CUBIC, CUBIC_SPLINE, LANCZOS = 1, 2, 3, 4
+RADIUS = {BILINEAR: 1.0, CUBIC: 2.0, CUBIC_SPLINE: 2.0, LANCZOS: 3.0}
+AVERAGE, RMS, SUM, MINIMUM, MAXIMUM, MODE, QUANTILE = 11, 12, 13, 14, 15, 16, 17
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _weight(kind, distance):  # type: ignore[no-untyped-def]
+    d = abs(distance)
+    if kind == 1:
+        return max(0.0, 1.0 - d)
+    if kind == 2:  # Keys, a = -0.5
+        if d < 1:
+            return (1.5 * d - 2.5) * d * d + 1.0
+        if d < 2:
+            return ((-0.5 * d + 2.5) * d - 4.0) * d + 2.0
+        return 0.0
+    if kind == 3:  # B-spline
+        if d < 1:
+            return (0.5 * d - 1.0) * d * d + 2.0 / 3.0
+        if d < 2:
+            r = 2.0 - d
+            return r * r * r / 6.0
+        return 0.0
+    if d < 1e-12:
+        return 1.0
+    if d >= 3:
+        return 0.0
+    p = math.pi * d
+    return 3.0 * math.sin(p) * math.sin(p / 3.0) / (p * p)
+
+
+@nb.njit(nogil=True, cache=True)
+def convolution(source, row0, column0, at_x, at_y, scale_x, scale_y, kind, radius, rows, columns, out):  # type: ignore[no-untyped-def]
+    """Weighted mean of the source pixels around each centre; null (NaN) pixels have no weight.
+
+    Args:
+        source: floating point (rows, columns), a part of the raster that starts at (row0, column0).
+        at_x, at_y: float64, coordinates in pixels of the raster, (0.5, 0.5) being the first centre.
+        scale_x, scale_y: target pixels per source pixel, at most 1; the kernel is widened by their inverse.
+        kind, radius: of the kernel.
+        rows, columns: of the whole raster; centres outside are null.
+        out: floating point, written.
+    """
+    reach_x, reach_y = radius / scale_x, radius / scale_y
+    weights = np.empty(int(2 * reach_x) + 3)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            px, py = at_x[y, x], at_y[y, x]
+            if not (px >= 0 and px < columns and py >= 0 and py < rows):
+                out[y, x] = np.nan
+                continue
+            cx, cy = px - 0.5, py - 0.5
+            left, right = max(0, int(math.floor(cx - reach_x)) + 1), min(columns - 1, int(math.ceil(cx + reach_x)) - 1)
+            top, bottom = max(0, int(math.floor(cy - reach_y)) + 1), min(rows - 1, int(math.ceil(cy + reach_y)) - 1)
+            for i in range(left, right + 1):
+                weights[i - left] = _weight(kind, (i - cx) * scale_x)
+            total = 0.0
+            norm = 0.0
+            for j in range(top, bottom + 1):
+                wy = _weight(kind, (j - cy) * scale_y)
+                for i in range(left, right + 1):
+                    value = source[j - row0, i - column0]
+                    if value == value:
+                        w = wy * weights[i - left]
+                        total += w * value
+                        norm += w
+            out[y, x] = total / norm if abs(norm) > 1e-9 else np.nan
+
+
+@nb.njit(nogil=True, cache=True)
+def area(source, row0, column0, at_x, at_y, width, height, kind, fraction, rows, columns, out):  # type: ignore[no-untyped-def]
+    """A statistic of the source pixels under the footprint of each target pixel.
+
+    Average, RMS and sum weigh a pixel by how much of it is covered; the others take pixels whose centre lies in the
+    footprint, and the pixel under the target's centre if there is none.
+
+    Args:
+        source, row0, column0, at_x, at_y, rows, columns, out: as for `convolution`.
+        width, height: of the footprint in source pixels, at least 1.
+        kind: AVERAGE ... QUANTILE; fraction: 0.25, 0.5 or 0.75 for QUANTILE.
+    """
+    held = np.empty(int((width + 2) * (height + 2)) + 1, source.dtype)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            px, py = at_x[y, x], at_y[y, x]
+            if not (px >= 0 and px < columns and py >= 0 and py < rows):
+                out[y, x] = np.nan
+                continue
+            x0, x1, y0, y1 = px - width / 2, px + width / 2, py - height / 2, py + height / 2
+            left, right = max(0, int(math.floor(x0 + 1e-9))), min(columns - 1, int(math.ceil(x1 - 1e-9)) - 1)
+            top, bottom = max(0, int(math.floor(y0 + 1e-9))), min(rows - 1, int(math.ceil(y1 - 1e-9)) - 1)
+            total = 0.0
+            norm = 0.0
+            count = 0
+            for j in range(top, bottom + 1):
+                covered_y = min(y1, j + 1.0) - max(y0, float(j))
+                for i in range(left, right + 1):
+                    value = source[j - row0, i - column0]
+                    if not value == value:
+                        continue
+                    if kind <= 13:
+                        w = covered_y * (min(x1, i + 1.0) - max(x0, float(i)))
+                        total += w * (value * value if kind == 12 else value)
+                        norm += w
+                        count += 1
+                    elif i + 0.5 >= x0 and i + 0.5 < x1 and j + 0.5 >= y0 and j + 0.5 < y1:
+                        held[count] = value
+                        count += 1
+            if kind > 13 and count == 0:
+                value = source[int(py) - row0, int(px) - column0]
+                if value == value:
+                    held[0] = value
+                    count = 1
+            if count == 0 or (kind <= 13 and norm < 1e-12):
+                out[y, x] = np.nan
+            elif kind == 11:
+                out[y, x] = total / norm
+            elif kind == 12:
+                out[y, x] = math.sqrt(total / norm)
+            elif kind == 13:
+                out[y, x] = total
+            else:
+                out[y, x] = _statistic(held[:count], kind, fraction)
+
+
+@nb.njit(nogil=True, cache=True)
+def _statistic(values, kind, fraction):  # type: ignore[no-untyped-def]
+    ordered = np.sort(values)
+    n = ordered.size
+    if kind == 14:
+        return ordered[0]
+    if kind == 15:
+        return ordered[n - 1]
+    if kind == 16:
+        best, best_count, run = ordered[0], 0, 0
+        for k in range(n):
+            run = run + 1 if k > 0 and ordered[k] == ordered[k - 1] else 1
+            if run > best_count:
+                best, best_count = ordered[k], run
+        return best
+    place = fraction * (n - 1)
+    low = int(math.floor(place))
+    high = min(n - 1, low + 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
