@@ -33,8 +33,8 @@ $(READY): requirements.lock pyproject.toml
 		echo "Making $(VENV) with $$python ..."; "$$python" -m venv --clear $(VENV); \
 	fi
 	@echo "Installing what requirements.lock names (a minute or two, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 demo: $(READY)  ## import a collection, start the server, run the quickstart; keeps serving
