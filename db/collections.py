@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, delete, insert, select
@@ -22,6 +23,20 @@ type Documents = list[dict[str, Any]]
 Kind = Literal["source", "result"]
 SUBJECT = "collections"
 _NO_FOOTPRINT = {"wkb": None, "west": None, "south": None, "east": None, "north": None}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """A STAC collection with its items, ready to be stored. Raises: ValueError, if an item can't be."""
+
+    document: dict[str, Any]
+    items: Sequence[dict[str, Any]]
+    rows: Sequence[dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = [_item_row(self.document["id"], item) for item in self.items]
+        _check_distinct([row["id"] for row in rows])
+        object.__setattr__(self, "rows", rows)
 
 
 class CollectionStore:
@@ -50,13 +65,9 @@ class CollectionStore:
             job_id: the job it came from; it goes when the job is deleted.
         Raises: ValueError, if the id belongs to another owner or an item can't be stored.
         """
-        rows = [_item_row(document["id"], item) for item in items]
-        _check_distinct([row["id"] for row in rows])
+        collection = StoredCollection(document, [*items])
         with self._database.session() as session:
-            self._replace(session, document, owner, kind, job_id)
-            if rows:
-                session.execute(insert(ItemRow), rows)
-            revisions.advance(session, SUBJECT)
+            store_collection(session, collection, owner=owner, kind=kind, job_id=job_id, now=self._clock())
 
     def get(self, id: str, user: str | None) -> dict[str, Any]:
         """The document of a collection. Raises: CollectionNotFound, also if it is another user's."""
@@ -132,17 +143,23 @@ class CollectionStore:
         with self._database.reading() as session:
             return revisions.current(session, SUBJECT)
 
-    def _replace(
-        self, session: Session, document: dict[str, Any], owner: str | None, kind: Kind, job_id: str | None
-    ) -> None:
-        found = session.get(CollectionRow, document["id"], with_for_update=True)
-        if found is not None and (found.owner, found.kind) != (owner, kind):
-            raise ValueError(f"there is already a collection '{document['id']}' of another owner or kind")
-        row = found or CollectionRow(id=document["id"], owner=owner, kind=kind)
-        row.document, row.job_id, row.updated = document, job_id, self._clock()
-        session.add(row)
-        session.execute(delete(ItemRow).where(ItemRow.collection_id == document["id"]))
-        session.flush()
+
+def store_collection(
+    session: Session, collection: StoredCollection, *, owner: str | None, kind: Kind, job_id: str | None, now: datetime
+) -> None:
+    """Put a collection in the place of what has its id, in the transaction given; arguments as of `put`."""
+    id = collection.document["id"]
+    found = session.get(CollectionRow, id, with_for_update=True)
+    if found is not None and (found.owner, found.kind) != (owner, kind):
+        raise ValueError(f"there is already a collection '{id}' of another owner or kind")
+    row = found or CollectionRow(id=id, owner=owner, kind=kind)
+    row.document, row.job_id, row.updated = collection.document, job_id, now
+    session.add(row)
+    session.execute(delete(ItemRow).where(ItemRow.collection_id == id))
+    session.flush()
+    if collection.rows:
+        session.execute(insert(ItemRow), collection.rows)
+    revisions.advance(session, SUBJECT)
 
 
 def _visible[Q: Select[Any]](query: Q, user: str | None) -> Q:

@@ -15,7 +15,7 @@ class Job:
     """A batch job as it was when it was read. Moments are in UTC, `progress` is in percent.
 
     `worker` names the lease under which it runs: whoever writes for the job shows it, and is refused if it is no
-    longer this one.
+    longer this one. `phase` is what a running job is at, `eta_s` the seconds it is expected to take from `updated` on.
     """
 
     id: str
@@ -39,6 +39,8 @@ class Job:
     worker: str | None
     lease_until: datetime | None
     attempts: int
+    phase: str | None = None
+    eta_s: float | None = None
 
 
 def job_of(row: JobRow) -> Job:

@@ -12,9 +12,10 @@ from datetime import datetime
 from sqlalchemy import Select, exists, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from db.job_states import check_transition
+from db.job_states import Status, check_transition
 from db.logs import write_entry
 from db.models import JobLogRow, JobRow
+from db.webhooks import announce
 
 _ADVISORY_CLASS = 7_306_106  # tells the locks on users from others in the database
 
@@ -39,7 +40,7 @@ def recover_lost(session: Session, rules: QueueRules, now: datetime) -> None:
     lost = select(JobRow).where(JobRow.status == "running", JobRow.lease_until < now)
     for job in session.scalars(lost.with_for_update(skip_locked=True)).all():
         if job.attempts < rules.attempts_max:
-            requeue(job, now)
+            requeue(session, job, now)
             note = "The worker that ran this job was lost; another one goes on with it."
             write_entry(session, JobLogRow, job.id, "warning", note, now, {})
         else:
@@ -58,17 +59,25 @@ def next_job(session: Session, rules: QueueRules, now: datetime) -> JobRow | Non
     return None
 
 
-def requeue(job: JobRow, now: datetime) -> None:
+def enter(session: Session, job: JobRow, status: Status, now: datetime) -> None:
+    """Bring a job into a state, and let its webhook know. Raises: TransitionError."""
+    check_transition(job.status, status)  # type: ignore[arg-type]
+    job.status, job.updated, job.phase, job.eta_s = status, now, None, None
+    if status in ("finished", "error", "canceled"):
+        job.finished = now
+    announce(session, job, now)
+
+
+def requeue(session: Session, job: JobRow, now: datetime) -> None:
     """Put a running job back at its place in the queue."""
-    check_transition(job.status, "queued")  # type: ignore[arg-type]
-    job.status, job.worker, job.lease_until, job.updated = "queued", None, None, now
+    job.worker = job.lease_until = None
+    enter(session, job, "queued", now)
 
 
 def end_in_error(session: Session, job: JobRow, error: dict[str, object], now: datetime) -> None:
     """Give a job up; the reason also becomes the last entry of its log."""
-    check_transition(job.status, "error")  # type: ignore[arg-type]
-    job.status, job.worker, job.lease_until = "error", None, None
-    job.error, job.updated, job.finished = error, now, now
+    job.worker, job.lease_until, job.error = None, None, error
+    enter(session, job, "error", now)
     fields = {"code": error.get("code"), "data": error.get("data"), "path": error.get("path")}
     write_entry(session, JobLogRow, job.id, "error", str(error.get("message", "The job failed.")), now, fields)
 

@@ -7,18 +7,19 @@ has it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from db import job_queue, revisions
 from db.collections import SUBJECT as COLLECTIONS
+from db.collections import StoredCollection, store_collection
 from db.job import Job, job_of
 from db.job_queue import QueueRules
-from db.job_states import ACTIVE, check_transition
+from db.job_states import ACTIVE, Status
 from db.logs import read_entries, severity_of, write_entry
 from db.models import CollectionRow, JobLogRow, JobRow, JobWindowRow
 from db.session import Clock, Database, affected, utc_now
@@ -26,6 +27,8 @@ from openeo_plugin.errors import OpenEOError
 
 __all__ = ["Job", "JobStore", "QueueRules"]
 
+LOG_ENTRIES_MAX = 10_000
+_LOG_IS_FULL = "The log is full; entries are left out from here on, but for what ends the job."
 EDITABLE = frozenset({"title", "description", "process", "plan", "budget", "log_level", "additional"})
 
 type Entries = list[dict[str, Any]]
@@ -35,10 +38,18 @@ type Jobs = list[Job]
 class JobStore:
     """The jobs of all users. A job of another user is as good as none."""
 
-    def __init__(self, database: Database, *, rules: QueueRules | None = None, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        rules: QueueRules | None = None,
+        clock: Clock = utc_now,
+        log_entries_max: int = LOG_ENTRIES_MAX,
+    ) -> None:
         self._database = database
         self._rules = rules or QueueRules()
         self._clock = clock
+        self._log_entries_max = log_entries_max
 
     # what users do
 
@@ -111,27 +122,29 @@ class JobStore:
             row = _owned(session, id, owner, lock=True)
             if row.status not in ACTIVE:
                 now = self._clock()
-                check_transition(row.status, "queued")  # type: ignore[arg-type]
-                row.status, row.queued, row.updated, row.attempts = "queued", now, now, 0
+                row.queued, row.attempts, row.log_entries = now, 0, 0
                 row.started = row.finished = row.progress = row.error = None
                 row.usage = {}
+                job_queue.enter(session, row, "queued", now)
                 if not keep_windows:
                     session.execute(delete(JobWindowRow).where(JobWindowRow.job_id == id))
             return job_of(row)
 
-    def cancel(self, id: str, owner: str, *, keeps_results: bool = True) -> Job:
+    def cancel(self, id: str, owner: str, *, keeps_results: bool | None = None) -> Job:
         """Stop a job; nothing happens unless it is queued or running. Raises: JobNotFound.
 
-        A queued job is `created` again. A running one is `canceled` (`created`, if it leaves no results to keep);
-        its lease stays until its worker has stopped it, so that it can't run twice when started again.
+        A queued job is `created` again. A running one is `canceled` if there are results to download, `created` if
+        not; `keeps_results` says which, instead of looking for them. Its lease stays until its worker has stopped it,
+        so that it can't run twice when started again.
         """
         with self._database.session() as session:
             row = _owned(session, id, owner, lock=True)
             if row.status in ACTIVE:
-                following = "canceled" if row.status == "running" and keeps_results else "created"
-                check_transition(row.status, following)  # type: ignore[arg-type]
-                row.status, row.updated = following, self._clock()
-                row.finished = row.updated if following == "canceled" else None
+                kept = _has_results(session, id) if keeps_results is None else keeps_results
+                following: Status = "canceled" if row.status == "running" and kept else "created"
+                if following == "created":
+                    row.progress = None
+                job_queue.enter(session, row, following, self._clock())
             return job_of(row)
 
     # what workers do
@@ -152,9 +165,9 @@ class JobStore:
             row = job_queue.next_job(session, self._rules, now)
             if row is None:
                 return None
-            check_transition(row.status, "running")  # type: ignore[arg-type]
-            row.status, row.worker, row.lease_until = "running", worker_id, now + timedelta(seconds=lease_s)
-            row.started, row.updated, row.attempts = now, now, row.attempts + 1
+            row.worker, row.lease_until = worker_id, now + timedelta(seconds=lease_s)
+            row.started, row.attempts = now, row.attempts + 1
+            job_queue.enter(session, row, "running", now)
             return job_of(row)
 
     def heartbeat(
@@ -164,10 +177,14 @@ class JobStore:
         lease_s: float,
         progress: float | None = None,
         usage: dict[str, Any] | None = None,
+        *,
+        phase: str | None = None,
+        eta_s: float | None = None,
     ) -> bool:
         """Renew a lease and tell how far the job is; False if the lease is lost, then stop.
 
-        `progress` (percent) never goes back, `usage` is added to what was told before.
+        `progress` (percent) never goes back, `usage` is added to what was told before. With a `phase` comes the time
+        that is left, None if nobody knows.
         """
         with self._database.session() as session:
             row = _held(session, id, worker_id)
@@ -179,6 +196,8 @@ class JobStore:
                 row.progress, row.updated = max(row.progress or 0.0, min(max(progress, 0.0), 100.0)), now
             if usage:
                 row.usage = {**row.usage, **usage}
+            if phase is not None:
+                row.phase, row.eta_s, row.updated = phase, eta_s, now
             return True
 
     def held(self, leases: Iterable[str]) -> set[str]:
@@ -194,20 +213,53 @@ class JobStore:
             if row is None or row.worker != worker_id:
                 return
             if row.status == "running":
-                job_queue.requeue(row, self._clock())
+                job_queue.requeue(session, row, self._clock())
                 row.attempts -= 1
             row.worker = row.lease_until = None
 
-    def finish(self, id: str, worker_id: str, usage: dict[str, Any] | None = None) -> bool:
-        """Say that all results are stored. False if the lease is lost."""
+    def finish(
+        self,
+        id: str,
+        worker_id: str,
+        usage: dict[str, Any] | None = None,
+        *,
+        result: StoredCollection | None = None,
+        reveal: Callable[[], None] | None = None,
+    ) -> bool:
+        """End a job well; what it gave becomes a collection of its owner in the same transaction.
+
+        Args:
+            id: of the job.
+            worker_id: the lease under which it ran.
+            usage: what it used in all.
+            result: the collection of its files.
+            reveal: gives the files their final place; called while nobody else can take the job.
+        Returns: False if the lease is lost; then nothing was revealed or stored.
+        """
         with self._database.session() as session:
             row = _held(session, id, worker_id)
             if row is None:
                 return False
             now = self._clock()
-            row.status, row.progress, row.updated, row.finished = "finished", 100.0, now, now
-            row.worker = row.lease_until = None
+            if reveal is not None:
+                reveal()
+            if result is not None:
+                store_collection(session, result, owner=row.owner, kind="result", job_id=id, now=now)
+            row.progress, row.worker, row.lease_until = 100.0, None, None
             row.usage = {**row.usage, **(usage or {})}
+            job_queue.enter(session, row, "finished", now)
+            return True
+
+    def withdraw_results(self, id: str, worker_id: str) -> bool:
+        """Take the results of an earlier run out of the catalogue, before others take their place on disk.
+
+        False if the lease is lost.
+        """
+        with self._database.session() as session:
+            if _held(session, id, worker_id) is None:
+                return False
+            if affected(session, delete(CollectionRow).where(CollectionRow.job_id == id)):
+                revisions.advance(session, COLLECTIONS)
             return True
 
     def fail(self, id: str, worker_id: str, error: dict[str, Any]) -> bool:
@@ -222,10 +274,16 @@ class JobStore:
             job_queue.end_in_error(session, row, error, self._clock())
             return True
 
+    def leases(self, ids: Iterable[str]) -> dict[str, str | None]:
+        """The lease of each of these jobs, None where there is none; jobs that do not exist are left out."""
+        query = select(JobRow.id, JobRow.worker).where(JobRow.id.in_(list(ids)))
+        with self._database.reading() as session:
+            return dict(session.execute(query).tuples().all())
+
     # logs and windows
 
     def log(self, id: str, level: str, message: str, *, worker_id: str | None = None, **fields: Any) -> bool:
-        """Add an entry to a job's log, unless the job asks for more severe ones only.
+        """Add an entry to a job's log, unless the job asks for more severe ones only, or its log is full.
 
         Args:
             id: of the job.
@@ -239,7 +297,10 @@ class JobStore:
             row = _locked(session, id, worker_id)
             if row is None:
                 return False
-            if severity_of(level) <= severity_of(row.log_level):
+            if severity_of(level) <= severity_of(row.log_level) and row.log_entries <= self._log_entries_max:
+                if row.log_entries == self._log_entries_max:
+                    level, message, fields = "warning", _LOG_IS_FULL, {}
+                row.log_entries += 1
                 write_entry(session, JobLogRow, id, level, message, self._clock(), fields)
             return True
 
@@ -278,6 +339,10 @@ def _owned(session: Session, id: str, owner: str | None, *, lock: bool = False) 
     if row is None or (owner is not None and row.owner != owner):
         raise OpenEOError("JobNotFound", identifier=id)
     return row
+
+
+def _has_results(session: Session, id: str) -> bool:
+    return bool(session.scalar(select(exists().where(CollectionRow.job_id == id))))
 
 
 def _held(session: Session, id: str, worker_id: str) -> JobRow | None:

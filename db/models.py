@@ -123,6 +123,24 @@ class JobRow(Base):
     worker: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    phase: Mapped[str | None]
+    eta_s: Mapped[float | None]
+    log_entries: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class WebhookMessageRow(Base):
+    """A message to a webhook that has not been delivered yet. Who delivers it moves `due` ahead, as a lease."""
+
+    __tablename__ = "webhook_messages"
+    __table_args__ = (Index(None, "due"), Index(None, "job_id"))
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    url: Mapped[str]
+    secret: Mapped[str | None]
+    body: Mapped[dict[str, Any]]
+    attempts: Mapped[int] = mapped_column(default=0)
+    due: Mapped[datetime]
 
 
 class JobWindowRow(Base):

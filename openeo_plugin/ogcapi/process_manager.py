@@ -96,7 +96,7 @@ class QueueManager(BaseManager):
         """Dismiss: stop a job that runs, remove any other with its results. Raises: JobNotFoundError."""
         scope = current_scope()
         job = _own_job(scope, job_id)
-        stopped = scope.backend.jobs.cancel(job.id, job.owner)
+        stopped = scope.backend.jobs.cancel(job.id, job.owner, keeps_results=True)
         if stopped.status != "canceled" or job.status == "canceled":
             _remove(scope, job)
         return True
