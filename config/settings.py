@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     sync_max_bytes: int = Field(default=8 * 2**30, gt=0)
     sync_timeout_s: float = Field(default=300, gt=0)
     tile_max_zoom: int = Field(default=20, ge=0, le=30)
+    egress: bool = True
+    egress_schemes: list[Literal["https", "http"]] = ["https"]
+    egress_hosts: list[str] | None = None
+    egress_private_hosts: list[str] = []
+    egress_max_bytes: int = Field(default=64 * 2**20, gt=0)
+    egress_timeout_s: float = Field(default=30, gt=0)
+    egress_namespaces: bool = True
     microservices: dict[str, bool] = Field(default_factory=lambda: dict(MICROSERVICES))
     log_level: Literal["error", "warning", "info", "debug"] = "info"
 
