@@ -124,6 +124,9 @@ class _Parser:
             if nodes:
                 self.fault("no node is marked with `result: true`.", path)
             return None
+        for further in results[1:]:
+            reason = f"it is marked with `result: true`, but so is the node '{results[0]}'."
+            self.fault(reason, f"{path}/{further}" if path else further)
         return ProcessGraph({key: nodes[key] for key in order}, results[-1])
 
 
