@@ -56,5 +56,15 @@ class GeometryDimension:
     type: Literal["geometry"] = "geometry"
 
 
-LabelledDimension = TemporalDimension | BandsDimension | OtherDimension | GeometryDimension
+@dataclass(frozen=True)
+class VerticalDimension:
+    """`z`: heights or depths. It has labels of its own, since the grid knows x and y only."""
+
+    name: str
+    labels: tuple[Label, ...]
+    axis: Literal["z"] = "z"
+    type: Literal["spatial"] = "spatial"
+
+
+LabelledDimension = TemporalDimension | BandsDimension | OtherDimension | GeometryDimension | VerticalDimension
 Dimension = SpatialDimension | LabelledDimension

@@ -9,7 +9,7 @@ import numpy as np
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.pixels import Lanes, Pixels
+from openeo_plugin.cube.pixels import Lanes, Mask, Pixels
 from openeo_plugin.errors import OpenEOError
 
 Compute = Callable[..., Any]
@@ -19,7 +19,8 @@ Compute = Callable[..., Any]
 def empty_pixels(band: Band, description: CubeDescription) -> Pixels:
     """Pixels of a band with all labels and no extent."""
     shape = (*(len(d.labels) for d in description.labelled), 0, 0)
-    return Pixels(np.empty(shape, band.dtype), band.nodata)
+    mask = Mask(np.zeros(shape, bool)) if band.nullable else None
+    return Pixels(np.empty(shape, band.dtype), band.nodata, mask)
 
 
 def tells_null(callback: Compute) -> bool:

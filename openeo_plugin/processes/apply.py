@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from openeo_plugin.cube.dimensions import SpatialDimension
-from openeo_plugin.engine.operators import callbacks
+from openeo_plugin.engine.operators import along, callbacks
 from openeo_plugin.engine.operators.spatial import reduce_spatial as reduce_spatially
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import process
-from openeo_plugin.processes.types import LabeledReducer, RasterCube, ValueCallback
+from openeo_plugin.processes.types import LabeledArrayCallback, LabeledReducer, RasterCube, ValueCallback
 
 
 @process(level="L1", categories=["cubes"])
@@ -24,6 +24,35 @@ def apply(data: RasterCube, process: ValueCallback, context: Any = None, *, envi
     Source: openeo-processes 2.0.0-rc.2, apply.
     """
     return callbacks.map_pixels(environment.node, data, process, context)
+
+
+@process(level="L1", categories=["cubes"])
+def apply_dimension(
+    data: RasterCube,
+    process: LabeledArrayCallback,
+    dimension: str,
+    target_dimension: str | None = None,
+    context: Any = None,
+    *,
+    environment: Environment,
+) -> RasterCube:
+    """Apply a process to the array of values along a dimension.
+
+    Labels are kept if the values go back to the same dimension and are as many as before; else they are 0, 1, 2 and
+    so on.
+
+    Args:
+        data: any cube.
+        process: gives an array for an array of values, whose labels are those of the dimension.
+        dimension: along which the values are taken; bands or any other dimension but x and y.
+        target_dimension: where the values go, in place of the dimension: one that has a single label, or a new one of
+            type `other`. Null for the dimension itself.
+        context: handed on to the process.
+    Returns: the same dimensions, but for the ones named.
+    Raises: DimensionNotAvailable.
+    Source: openeo-processes 2.0.0-rc.2, apply_dimension.
+    """
+    return along.apply_along(environment.node, data, dimension, target_dimension, process, context)
 
 
 @process(level="L1", categories=["cubes", "reducer"])

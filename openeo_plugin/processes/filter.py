@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
+from odc.geo.geobox import GeoBox
+
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, Label, SpatialDimension
 from openeo_plugin.cube.extents import bounding_box, crop
 from openeo_plugin.cube.instants import interval, within
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.select import Crop, Select
-from openeo_plugin.errors import OpenEOError, suggest
+from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import (
@@ -62,6 +64,8 @@ def _labelled_names(description: CubeDescription) -> str:
 def filter_bbox(data: SpatialCube, extent: BoundingBoxJson, *, environment: Environment) -> SpatialCube:
     """Keep the pixels whose centre lies in a bounding box.
 
+    If there is none the cube is empty, and can't be stored.
+
     Args:
         data: a cube with x and y.
         extent: the box, in any reference system; it is transformed to that of the cube.
@@ -78,8 +82,7 @@ def filter_bbox(data: SpatialCube, extent: BoundingBoxJson, *, environment: Envi
     except ValueError:
         grid = None
     if grid is None:
-        reason = "the extent does not touch the data cube: no pixel would remain."
-        raise OpenEOError("ProcessParameterInvalid", process="filter_bbox", parameter="extent", reason=reason)
+        grid = GeoBox((0, 0), description.grid.affine, description.grid.crs)
     return data if grid is description.grid else Crop(environment.node, (data,), replace(description, grid=grid))
 
 
@@ -122,7 +125,8 @@ def filter_bands(
 ) -> BandsCube:
     """Keep some bands of a cube, in the order in which they are asked for.
 
-    A band is taken once, where it is named first; names come before wavelengths.
+    A band is taken once, where it is named first; names come before wavelengths. A name that no band has is passed
+    over; a cube without any band is empty, and can't be stored.
 
     Args:
         data: a cube with one bands dimension.
@@ -140,7 +144,7 @@ def filter_bands(
         raise OpenEOError("DimensionMissing", type="bands")
     kept: list[int] = []
     for name in bands:
-        kept += _bands_called(description, name, "filter_bands", "bands")
+        kept += _bands_called(description, name)
     for low, high in wavelengths:
         if low > high:
             reason = f"the range {low} to {high} is empty."
@@ -153,14 +157,10 @@ def filter_bands(
     return select_labels(environment.node, data, dimension.name, list(dict.fromkeys(kept)))
 
 
-def _bands_called(description: CubeDescription, name: str, process_id: str, parameter: str) -> list[int]:
+def _bands_called(description: CubeDescription, name: str) -> list[int]:
+    """Bands of that name; if there is none, of that common name."""
     found = [i for i, band in enumerate(description.bands) if band.name == name]
-    found = found or [i for i, band in enumerate(description.bands) if band.is_called(name)]
-    if not found:
-        known = [band.name for band in description.bands]
-        reason = f"there is no band '{name}'. Available: {', '.join(known)}.{suggest(name, known)}"
-        raise OpenEOError("ProcessParameterInvalid", process=process_id, parameter=parameter, reason=reason)
-    return found
+    return found or [i for i, band in enumerate(description.bands) if band.is_called(name)]
 
 
 @process(level="L3", categories=["cubes", "filter"])

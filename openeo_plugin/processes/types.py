@@ -64,6 +64,9 @@ Reducer = Annotated[Callable[..., Any], callback(DATA, returns={})]
 
 LabeledReducer = Annotated[Callable[..., Any], callback(LABELED_DATA, returns={})]
 """Called with data= (an array with labels), context=."""
+LabeledArrayCallback = Annotated[Callable[..., Any], callback(LABELED_DATA, returns={"type": "array", "items": {}})]
+"""Called with data= (an array with labels), context=; gives an array."""
+
 Number = Annotated[float, Schema({"type": "number"})]
 """A JSON number, or `Pixels` inside a callback."""
 
@@ -129,7 +132,6 @@ _INSTANTS: list[dict[str, Any]] = [
 INTERVAL: dict[str, Any] = {
     "type": "array",
     "subtype": "temporal-interval",
-    "uniqueItems": True,
     "minItems": 2,
     "maxItems": 2,
     "items": {"anyOf": [*_INSTANTS, {"type": "null"}]},

@@ -130,6 +130,8 @@ def cube_value(operator: Operator) -> dict[str, Any]:
 
     description = operator.description
     window = whole(description.grid)
+    if 0 in description.shape:
+        return _written(description, np.empty(description.shape).tolist())
     block = compute_all([(operator, everything(description, window, exact=True))], RunContext())[0]
     cells = np.stack([_cells(pixels) for pixels in block.bands])
     bands = description.bands_dimension
@@ -139,11 +141,16 @@ def cube_value(operator: Operator) -> dict[str, Any]:
     wanted = [names.index(name) for name in description.names]
     dropped = tuple(i for i in range(len(names)) if i not in wanted)
     data = cells.transpose([*wanted, *dropped]).reshape([cells.shape[i] for i in wanted])
+    empty = not description.names and cells.item() is None
+    return _written(description, [] if empty else data.tolist())
+
+
+def _written(description: CubeDescription, data: Any) -> dict[str, Any]:
     return {
         "type": "datacube",
         "order": list(description.names),
         "dimensions": {d.name: _described(d, description) for d in description.dimensions},
-        "data": data.tolist(),
+        "data": data,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,19 +64,39 @@ class ReduceBands:
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The bands that the callback reads."""
-        return (replace(request, bands=self.read, exact=request.exact or tells_null(self.callback)),)
+        if not self.inputs[0].description.bands:
+            return (None,)
+        return (replace(request, bands=self.read or (0,), exact=request.exact or tells_null(self.callback)),)
 
     def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
         """One call of the callback."""
-        block = inputs[0]
-        assert block is not None
         source = self.inputs[0].description
-        by_index = dict(zip(self.read, block.bands, strict=True))
-        unread = Pixels(np.broadcast_to(np.float32(np.nan), block.shape), np.nan)
-        elements = [by_index.get(i, unread) for i in range(len(source.bands))]
+        shape = (*(len(own) for own in request.labels), *request.window.shape)
+        elements = [] if inputs[0] is None else list(inputs[0].bands)
         labels = source.bands_dimension.labels if source.bands_dimension else None
-        value = self.callback(data=Lanes(labels, elements=elements), context=self.context)
-        return Block((as_pixels(value, block.shape).settled(exact=request.exact),))
+        lanes = lanes_with_gaps(labels, elements, self.read or (0,), len(source.bands), shape)
+        value = self.callback(data=lanes, context=self.context)
+        return Block((as_pixels(value, shape).settled(exact=request.exact),))
+
+
+def lanes_with_gaps(
+    labels: tuple[Label, ...] | None,
+    elements: Sequence[Pixels],
+    indices: Sequence[int],
+    count: int,
+    shape: tuple[int, ...],
+) -> Lanes:
+    """An array of `count` elements of which only those at `indices` are there; nobody reads the others."""
+    if count == 0:
+        return Lanes(labels, stacked=Pixels(np.empty((0, *shape), np.float32), np.nan))
+    by_index = dict(zip(indices, elements, strict=True))
+    unread = Pixels(np.broadcast_to(np.float32(np.nan), shape), np.nan)
+    return Lanes(labels, elements=[by_index.get(i, unread) for i in range(count)])
+
+
+def read_indices(touched: set[int | None]) -> tuple[int, ...] | None:
+    """The elements that a callback read when it was probed; None for all of them."""
+    return None if None in touched else tuple(sorted(i for i in touched if i is not None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +107,7 @@ class ReduceLabels:
         axis: of the dimension among the labelled dimensions of the input.
         groups: the labels (indices in the input) of every group.
         keeps_dimension: whether the groups become labels (aggregate) or the dimension goes away (one group, reduce).
+        read: of a single group the places that the callback reads; None for all.
     """
 
     node: str
@@ -96,46 +118,64 @@ class ReduceLabels:
     axis: int
     groups: tuple[tuple[int, ...], ...]
     keeps_dimension: bool
+    read: tuple[int, ...] | None = None
 
     def _wanted(self, request: Request) -> tuple[int, ...]:
         return request.labels[self.axis] if self.keeps_dimension else (0,)
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """Every label of the groups asked for, each once, in order."""
-        needed = tuple(sorted({i for g in self._wanted(request) for i in self.groups[g]}))
+        needed = self._needed(request)
         after = self.axis + 1 if self.keeps_dimension else self.axis
         if not needed:
-            needed = (0,)
+            return (None,)
         labels = (*request.labels[: self.axis], needed, *request.labels[after:])
         return (replace(request, labels=labels, exact=request.exact or tells_null(self.callback)),)
+
+    def _needed(self, request: Request) -> tuple[int, ...]:
+        """Labels of the input. Where no group has one there is nothing to ask for."""
+        if self.read is not None:
+            return tuple(sorted({self.groups[0][place] for place in self.read or (0,)}))
+        return tuple(sorted({i for g in self._wanted(request) for i in self.groups[g]}))
 
     def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
         """One call of the callback for each group and band."""
         block = inputs[0]
-        assert block is not None
-        wanted = self._wanted(request)
-        needed = sorted({i for g in wanted for i in self.groups[g]})
+        needed = self._needed(request)
         position = {index: place for place, index in enumerate(needed)}
-        places = [[position[i] for i in self.groups[g]] for g in wanted]
-        labels = self._labels()
+        wanted = self._wanted(request)
         bands = []
-        for pixels in block.bands:
-            first = pixels.with_values(lambda a: np.moveaxis(a, self.axis, 0))
-            made = [
-                self._group(first, place, tuple(labels[i] for i in self.groups[g]))
-                for g, place in zip(wanted, places, strict=True)
-            ]
-            made = [m.settled(exact=request.exact) for m in made]
+        for place, band in enumerate(request.bands):
+            first = self._first(request, band, None if block is None else block.bands[place])
+            made = [self._group(first, g, position).settled(exact=request.exact) for g in wanted]
             bands.append(joined(made, self.axis) if self.keeps_dimension else made[0])
         return Block(tuple(bands))
 
-    def _labels(self) -> tuple[Label, ...]:
-        return self.inputs[0].description.labelled[self.axis].labels
+    def _first(self, request: Request, band: int, pixels: Pixels | None) -> Pixels:
+        """The input with the dimension as first axis; without labels if none was asked for."""
+        if pixels is not None:
+            return pixels.with_values(lambda a: np.moveaxis(a, self.axis, 0))
+        after = self.axis + 1 if self.keeps_dimension else self.axis
+        rest = (*request.labels[: self.axis], *request.labels[after:])
+        own = self.inputs[0].description.bands[band]
+        shape = (0, *(len(labels) for labels in rest), *request.window.shape)
+        return Pixels(np.empty(shape, own.dtype), own.nodata)
 
-    def _group(self, first: Pixels, place: list[int], labels: tuple[Label, ...]) -> Pixels:
-        lanes = Lanes(labels, stacked=_taken(first, place))
-        value = self.callback(data=lanes, context=self.context)
-        return as_pixels(value, first.shape[1:])
+    def _group(self, first: Pixels, group: int, position: dict[int, int]) -> Pixels:
+        members = self.groups[group]
+        known = self.inputs[0].description.labelled[self.axis].labels
+        labels = tuple(known[i] for i in members)
+        if self.read is None:
+            lanes = Lanes(labels, stacked=_taken(first, [position[i] for i in members]))
+        else:
+            read = self.read or (0,)
+            elements = [_element(first, position[members[place]]) for place in read]
+            lanes = lanes_with_gaps(labels, elements, read, len(members), first.shape[1:])
+        return as_pixels(self.callback(data=lanes, context=self.context), first.shape[1:])
+
+
+def _element(first: Pixels, place: int) -> Pixels:
+    return first.with_values(lambda a: a[place])
 
 
 def _taken(first: Pixels, place: list[int]) -> Pixels:
@@ -170,8 +210,12 @@ def reduce_dimension(node: str, cube: Operator, name: str, callback: Compute, co
         return _reduce_bands(node, cube, rest, dimension, callback, context)
     axis = description.axis(name)
     group = tuple(range(len(description.labelled[axis].labels)))
-    bands = tuple(_probe_group(description, band, axis, group, callback, context) for band in description.bands)
-    return ReduceLabels(node, (cube,), replace(rest, bands=bands), callback, context, axis, (group,), False)
+    touched: set[int | None] = set()
+    bands = tuple(
+        _probe_group(description, band, axis, group, callback, context, touched) for band in description.bands
+    )
+    read = read_indices(touched) if group else None
+    return ReduceLabels(node, (cube,), replace(rest, bands=bands), callback, context, axis, (group,), False, read)
 
 
 def _reduce_bands(
@@ -179,20 +223,29 @@ def _reduce_bands(
 ) -> ReduceBands:
     description = cube.description
     empty = [empty_pixels(b, description) for b in description.bands]
+    shape = (*(len(d.labels) for d in description.labelled), 0, 0)
     touched: set[int | None] = set()
-    lanes = Lanes(dimension.labels, elements=empty, read=touched.add)
-    made = as_pixels(callback(data=lanes, context=context), empty[0].shape)
-    every = None in touched
-    read = tuple(range(len(empty))) if every else tuple(sorted(i for i in touched if i is not None)) or (0,)
+    lanes = lanes_with_gaps(dimension.labels, empty, range(len(empty)), len(empty), shape)
+    lanes.read = touched.add
+    made = as_pixels(callback(data=lanes, context=context), shape)
+    found = read_indices(touched)
+    read = tuple(range(len(empty))) if found is None else found
     return ReduceBands(node, (cube,), replace(rest, bands=(band_of(made, ""),)), callback, context, read)
 
 
 def _probe_group(
-    description: CubeDescription, band: Band, axis: int, group: tuple[int, ...], callback: Compute, context: Any
+    description: CubeDescription,
+    band: Band,
+    axis: int,
+    group: tuple[int, ...],
+    callback: Compute,
+    context: Any,
+    touched: set[int | None] | None = None,
 ) -> Band:
     empty = empty_pixels(band, description).with_values(lambda a: np.moveaxis(a, axis, 0)[list(group)])
     labels = tuple(description.labelled[axis].labels[i] for i in group)
-    value = callback(data=Lanes(labels, stacked=empty), context=context)
+    read = None if touched is None else touched.add
+    value = callback(data=Lanes(labels, stacked=empty, read=read), context=context)
     return band_of(as_pixels(value, empty.shape[1:]), band.name, band)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.grid import Grid
+from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, DeferredNull, Mask, Pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.windows import inside, on_grid
@@ -15,7 +15,7 @@ from openeo_plugin.engine.windows import inside, on_grid
 
 @dataclass(frozen=True, eq=False)
 class Select:
-    """Some bands and labels of a cube, in the order given.
+    """Some bands and labels of a cube, in the order given; what is asked for twice is computed once.
 
     Args:
         bands: for every band of the result the index in the input.
@@ -30,14 +30,36 @@ class Select:
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The chosen bands and labels."""
-        bands = tuple(self.bands[b] for b in request.bands)
-        labels = tuple(tuple(own[i] for i in asked) for own, asked in zip(self.labels, request.labels, strict=True))
-        return (replace(request, bands=bands, labels=labels),)
+        bands, labels = self._chosen(request)
+        return (replace(request, bands=_once(bands), labels=tuple(_once(own) for own in labels)),)
 
     def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
-        """The input as it is."""
-        assert inputs[0] is not None
-        return inputs[0]
+        """The input as it is, unless something is asked for twice."""
+        block = inputs[0]
+        assert block is not None
+        bands, labels = self._chosen(request)
+        given = _once(bands)
+        if len(given) < len(bands):
+            block = Block(tuple(block.bands[given.index(b)] for b in bands))
+        for axis, own in enumerate(labels):
+            given = _once(own)
+            if len(given) < len(own):
+                block = _repeated(block, axis, [given.index(i) for i in own])
+        return block
+
+    def _chosen(self, request: Request) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+        bands = tuple(self.bands[b] for b in request.bands)
+        return bands, tuple(
+            tuple(own[i] for i in asked) for own, asked in zip(self.labels, request.labels, strict=True)
+        )
+
+
+def _once(indices: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(indices))
+
+
+def _repeated(block: Block, axis: int, places: list[int]) -> Block:
+    return Block(tuple(p.with_values(lambda a: np.take(a, places, axis)) for p in block.bands))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +114,25 @@ def _also_null(pixels: Pixels, outside: Array) -> Pixels:
         before = pixels.mask
         return replace(pixels, mask=DeferredNull(lambda: before.flags() | flags), nan_marks=False)
     return replace(pixels, mask=Mask(flags), nan_marks=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """The same pixels, counted on a grid of the same shape that lies elsewhere: only on that grid itself."""
+
+    node: str
+    inputs: tuple[Operator, ...]
+    description: CubeDescription
+
+    def request(self, request: Request) -> tuple[Request | None, ...]:
+        """The same rows and columns of the input's grid."""
+        w = on_grid(request.window, self.description.grid)
+        return (replace(request, window=Window(self.inputs[0].description.grid, w.y, w.x, w.height, w.width)),)
+
+    def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
+        """The input as it is."""
+        assert inputs[0] is not None
+        return inputs[0]
 
 
 @dataclass(frozen=True, eq=False)
