@@ -31,7 +31,7 @@ SpatialExtent = Annotated[
         ]
     ),
 ]
-TemporalExtent = Annotated[list[Any] | None, Schema([INTERVAL, {"type": "null"}])]
+TemporalExtent = Annotated[list[Any] | None, Schema([{**INTERVAL, "uniqueItems": True}, {"type": "null"}])]
 PropertyFilters = Annotated[
     dict[str, Callable[..., Any]] | None,
     Schema(

@@ -135,10 +135,13 @@ INTERVAL: dict[str, Any] = {
     "minItems": 2,
     "maxItems": 2,
     "items": {"anyOf": [*_INSTANTS, {"type": "null"}]},
+    "examples": [["2015-01-01T00:00:00Z", "2016-01-01T00:00:00Z"], ["2015-01-01", "2016-01-01"]],
 }
 
 TemporalInterval = Annotated[list[Any], Schema(INTERVAL)]
 """[start, end), RFC 3339 instants or dates, either of which may be null."""
+
+_TIME = {"type": "string", "pattern": r"^\d{2}:\d{2}:\d{2}$", "subtype": "time"}
 
 TemporalIntervals = Annotated[
     list[Any],
@@ -148,9 +151,17 @@ TemporalIntervals = Annotated[
             "subtype": "temporal-intervals",
             "minItems": 1,
             "items": {
-                **INTERVAL,
-                "items": {"anyOf": [*_INSTANTS, {"type": "string", "subtype": "time"}, {"type": "null"}]},
+                "type": "array",
+                "subtype": "temporal-interval",
+                "uniqueItems": True,
+                "minItems": 2,
+                "maxItems": 2,
+                "items": {"anyOf": [*_INSTANTS, _TIME, {"type": "null"}]},
             },
+            "examples": [
+                [["2015-01-01", "2016-01-01"], ["2016-01-01", "2017-01-01"], ["2017-01-01", "2018-01-01"]],
+                [["06:00:00", "18:00:00"], ["18:00:00", "06:00:00"]],
+            ],
         }
     ),
 ]
@@ -169,7 +180,7 @@ BOUNDING_BOX: dict[str, Any] = {
         "height": {"type": ["number", "null"], "default": None},
         "crs": {
             "anyOf": [
-                {"type": "integer", "subtype": "epsg-code", "minimum": 1000},
+                {"type": "integer", "subtype": "epsg-code", "minimum": 1000, "examples": [3857]},
                 {"type": "string", "subtype": "wkt2-definition"},
             ],
             "default": 4326,
@@ -202,13 +213,7 @@ LabelCondition = Annotated[
         Parameter(
             "value",
             "One label of the dimension.",
-            [
-                {"type": "number"},
-                {"type": "string"},
-                {"type": "string", "format": "date-time", "subtype": "date-time"},
-                {"type": "string", "format": "date", "subtype": "date"},
-                {"type": "string", "format": "time", "subtype": "time"},
-            ],
+            [{"type": "number"}, {"type": "string"}],
         ),
         returns={"type": "boolean"},
     ),
