@@ -75,7 +75,7 @@ def aggregate_temporal_period(
     return aggregate_labels(environment.node, data, temporal.name, tuple(members), made, reducer, context)
 
 
-@process(level="L2", categories=["aggregate", "cubes"])
+@process(level="L2", categories=["cubes", "aggregate"])
 def aggregate_temporal(
     data: TemporalCube,
     intervals: TemporalIntervals,

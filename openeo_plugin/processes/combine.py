@@ -40,7 +40,7 @@ def mask(
 def merge_cubes(
     cube1: RasterCube,
     cube2: RasterCube,
-    overlap_resolver: OverlapResolver | None = None,
+    overlap_resolver: OverlapResolver = None,
     context: Any = None,
     *,
     environment: Environment,

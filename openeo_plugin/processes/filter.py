@@ -18,14 +18,25 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import (
+    SPATIAL,
     BandsCube,
     BoundingBoxJson,
     LabelCondition,
     RasterCube,
-    SpatialCube,
     TemporalCube,
     TemporalInterval,
 )
+
+LocatedCube = Annotated[
+    Any,
+    Schema(
+        [
+            {"type": "object", "subtype": "datacube", "dimensions": [SPATIAL]},
+            {"type": "object", "subtype": "datacube", "dimensions": [{"type": "geometry"}]},
+        ]
+    ),
+]
+"""An operator whose cube has x and y, or a vector cube."""
 
 FilteredBands = Annotated[list[str], Schema({"type": "array", "items": {"type": "string", "subtype": "band-name"}})]
 Wavelengths = Annotated[
@@ -33,7 +44,13 @@ Wavelengths = Annotated[
     Schema(
         {
             "type": "array",
-            "items": {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}},
+            "items": {
+                "type": "array",
+                "minItems": 2,
+                "maxItems": 2,
+                "items": {"type": "number"},
+                "examples": [[[0.45, 0.5], [0.6, 0.7]]],
+            },
         }
     ),
 ]
@@ -61,7 +78,7 @@ def _labelled_names(description: CubeDescription) -> str:
 
 
 @process(level="L2", categories=["cubes", "filter"])
-def filter_bbox(data: SpatialCube, extent: BoundingBoxJson, *, environment: Environment) -> SpatialCube:
+def filter_bbox(data: LocatedCube, extent: BoundingBoxJson, *, environment: Environment) -> LocatedCube:
     """Keep the pixels whose centre lies in a bounding box.
 
     If there is none the cube is empty, and can't be stored.
@@ -70,7 +87,6 @@ def filter_bbox(data: SpatialCube, extent: BoundingBoxJson, *, environment: Envi
         data: a cube with x and y.
         extent: the box, in any reference system; it is transformed to that of the cube.
     Returns: the same dimensions, fewer pixels.
-    Raises: DimensionNotAvailable.
     Source: openeo-processes 2.0.0-rc.2, filter_bbox.
     """
     description = data.description

@@ -221,8 +221,8 @@ LabelCondition = Annotated[
 """Called with value=, context=; gives a boolean."""
 
 Y = Parameter("y", "The value of the second cube.", {})
-OverlapResolver = Annotated[Callable[..., Any], callback(X, Y, returns={})]
-"""Called with x=, y=, context=."""
+OverlapResolver = Annotated[Callable[..., Any] | None, callback(X, Y, returns={})]
+"""Called with x=, y=, context=; the standard leaves null out of the schema."""
 
 Stac = Annotated[Any, Schema({"type": "object", "subtype": "stac"})]
 """A STAC resource."""
