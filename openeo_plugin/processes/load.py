@@ -31,7 +31,11 @@ SpatialExtent = Annotated[
         ]
     ),
 ]
-TemporalExtent = Annotated[list[Any] | None, Schema([{**INTERVAL, "uniqueItems": True}, {"type": "null"}])]
+TemporalExtent = Annotated[
+    list[Any] | None,
+    # two equal ends are told as TemporalExtentEmpty
+    Schema([{**INTERVAL, "uniqueItems": True}, {"type": "null"}], accepts=[INTERVAL, {"type": "null"}]),
+]
 PropertyFilters = Annotated[
     dict[str, Callable[..., Any]] | None,
     Schema(
