@@ -15,9 +15,11 @@ from rasterio.windows import Window as FileWindow
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.layers import Layer
+from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
 
+type Dataset = DatasetReader | RemoteDataset
 MAX_OPEN = 192
-OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_CACHEMAX": 256}
+OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_CACHEMAX": 128}
 _LOCAL = threading.local()
 
 
@@ -32,17 +34,20 @@ class ReadingEnvironment:
             _LOCAL.environment.__enter__()
 
 
-def dataset(path: str, overview: int | None) -> DatasetReader:
+def dataset(path: str, overview: int | None) -> Dataset:
     """This thread's open dataset of a GeoTIFF, at full resolution (None) or at an overview level (from 0)."""
     ReadingEnvironment.enter()
-    opened: OrderedDict[tuple[str, int | None], DatasetReader] = _LOCAL.__dict__.setdefault("opened", OrderedDict())
+    opened: OrderedDict[tuple[str, int | None], Dataset] = _LOCAL.__dict__.setdefault("opened", OrderedDict())
     key = (path, overview)
     found = opened.get(key)
     if found is not None:
         opened.move_to_end(key)
         return found
     level = {} if overview is None else {"overview_level": overview}
-    found = rasterio.open(path, driver="GTiff", sharing=False, **level)
+    if isinstance(path, RemoteReference):
+        found = RemoteDataset(path, **level)
+    else:
+        found = rasterio.open(path, driver="GTiff", sharing=False, **level)
     opened[key] = found
     if len(opened) > MAX_OPEN:
         opened.popitem(last=False)[1].close()

@@ -13,7 +13,7 @@ class FoundItem:
 
     Args:
         document: as read; any field may be missing or wrong.
-        base: the folder against which its hrefs are resolved.
+        base: the folder against which its hrefs are resolved (those of an item from outside are absolute already).
         origin: path for messages, relative to the imported folder.
     """
 

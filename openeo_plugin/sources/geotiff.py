@@ -15,6 +15,8 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
+
 # A larger block is not decoded at import: a header may promise anything.
 MAX_CHECKED_BLOCK_BYTES = 2**26
 
@@ -50,7 +52,7 @@ class GeoTiff:
         overviews: decimation factors, ascending, that all bands have.
     """
 
-    path: Path
+    path: Path | RemoteReference
     shape: tuple[int, int]
     crs: str | None
     transform: tuple[float, ...] | None
@@ -80,18 +82,40 @@ def read_header(path: Path) -> GeoTiff:
     Raises: UnreadableFileError.
     """
     with open_geotiff(path) as dataset:
-        if any(dtype.startswith("complex") for dtype in dataset.dtypes):
-            raise UnreadableFileError("its values are complex numbers")
+        return _header(path, dataset)
+
+
+def read_remote_header(reference: RemoteReference) -> GeoTiff:
+    """The same for a file that lies outside; its path is the reference.
+
+    Raises: UnreadableFileError; OSError with a sentence, if the file can't be fetched.
+    """
+    try:
+        with warnings.catch_warnings(), rasterio.Env(**GDAL_OPTIONS):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = RemoteDataset(reference)
+            try:
+                return dataset.run(lambda opened: _header(reference, opened))
+            finally:
+                dataset.close()
+    except RasterioError as error:
+        raise UnreadableFileError("it is damaged, or is no GeoTIFF") from error
+
+
+def _header(path: Path | RemoteReference, dataset: rasterio.DatasetReader) -> GeoTiff:
+    if any(dtype.startswith("complex") for dtype in dataset.dtypes):
+        raise UnreadableFileError("its values are complex numbers")
+    if not isinstance(path, RemoteReference):
         _decode_last_block(dataset)
-        return GeoTiff(
-            path=path,
-            shape=dataset.shape,
-            crs=crs_text(dataset.crs.to_wkt(version="WKT2_2019")) if dataset.crs else None,
-            transform=_transform(dataset),
-            block=dataset.block_shapes[0],
-            overviews=_overviews(dataset),
-            bands=tuple(_band(dataset, index) for index in dataset.indexes),
-        )
+    return GeoTiff(
+        path=path,
+        shape=dataset.shape,
+        crs=crs_text(dataset.crs.to_wkt(version="WKT2_2019")) if dataset.crs else None,
+        transform=_transform(dataset),
+        block=dataset.block_shapes[0],
+        overviews=_overviews(dataset),
+        bands=tuple(_band(dataset, index) for index in dataset.indexes),
+    )
 
 
 def _decode_last_block(dataset: rasterio.DatasetReader) -> None:

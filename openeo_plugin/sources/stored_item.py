@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from openeo_plugin.sources.geotiff import FileBand, GeoTiff, UnreadableFileError
 from openeo_plugin.sources.instants import item_times
 from openeo_plugin.sources.layers import grid_of
 from openeo_plugin.sources.local_path import RefusedHrefError, local_file
+from openeo_plugin.sources.remote_file import RemoteReference
 
 EXTENSIONS = {
     "proj:": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
@@ -41,11 +42,13 @@ class ItemReader:
     Args:
         root: the imported folder; no file outside is opened.
         collection: document of the collection as found: its item_assets and summaries may tell more of the bands.
+        header: how the header behind an asset's href is read, where that is not a file of the folder.
     """
 
     root: Path
     collection: Mapping[str, Any]
     warnings: list[str] = field(default_factory=list)
+    header: Callable[[object, FoundItem], GeoTiff] | None = None
 
     def stored(self, found: FoundItem, collection_id: str) -> dict[str, Any] | None:
         """The stored item; None, with a warning, if it has no time or no readable file."""
@@ -85,8 +88,8 @@ class ItemReader:
         for key, asset in candidates.items():
             declared = declared_of(key, asset, properties, self.collection)
             try:
-                path = local_file(asset.get("href"), found.base, self.root)
-                stored = _stored_asset(key, read_header(path), declared, alone=len(candidates) == 1)
+                header = self._header(asset.get("href"), found)
+                stored = _stored_asset(key, header, declared, alone=len(candidates) == 1)
                 _make_distinct(key, stored["bands"], names)
             except (RefusedHrefError, UnreadableFileError) as error:
                 self._warn(found.origin, f"asset '{key}' ({asset.get('href')}) is left out: {error}")
@@ -95,6 +98,11 @@ class ItemReader:
             assets[key] = {name: asset[name] for name in ("title", "description") if asset.get(name)} | stored
             names.update(band["name"] for band in stored["bands"])
         return assets
+
+    def _header(self, href: object, found: FoundItem) -> GeoTiff:
+        if self.header is not None:
+            return self.header(href, found)
+        return read_header(local_file(href, found.base, self.root))
 
     def _warn(self, origin: str, text: str) -> None:
         self.warnings.append(f"{origin}: {text}")
@@ -125,7 +133,7 @@ def _stored_asset(key: str, file: GeoTiff, declared: Declared, *, alone: bool) -
     if crs is None or transform is None:
         raise UnreadableFileError("neither the file nor the catalogue says where on Earth it lies")
     asset: dict[str, Any] = {
-        "href": str(file.path),
+        "href": file.path if isinstance(file.path, RemoteReference) else str(file.path),
         "type": GEOTIFF_TYPE,
         "roles": ["data"],
         "proj:code" if crs.startswith("EPSG:") or len(crs) < 40 else "proj:wkt2": crs,
