@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("config", "db", "openeo_plugin", "services")
@@ -26,7 +27,7 @@ FLOORS = (
     {"driver"},
     {"processes", "sources", "formats"},
     {"engine"},
-    {"graph", "cube", "auth"},
+    {"graph", "cube", "auth", "egress"},
     {"db", "config", "errors"},
 )
 FLOOR_OF = {room: len(FLOORS) - number for number, floor in enumerate(FLOORS) for room in floor}
@@ -206,8 +207,9 @@ def test_every_setting_is_documented_with_its_default():
     rows = dict(re.findall(r"^\| `([a-z_]+)` \| `([^`]*)` \|", page, re.MULTILINE))
     assert set(rows) == set(Settings.model_fields) - {"microservices"}
     for name, field in Settings.model_fields.items():
-        if name in rows and field.default_factory is None and rows[name] != "null":
-            assert str(field.default).lower() == rows[name].lower(), name
+        if name in rows and field.default_factory is None:
+            shown = yaml.safe_load(rows[name])
+            assert shown == (str(field.default) if isinstance(field.default, Path) else field.default), name
 
 
 def test_every_process_format_and_service_type_is_documented():
@@ -245,8 +247,9 @@ def test_the_lock_file_fits_the_requirements():
 def test_no_tracked_file_names_a_package_registry_or_a_folder_of_one_machine():
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("the files are not checked for foreign names: this is no git checkout")
-    # In pieces, so that this file does not hold what it looks for.
-    words = ["pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "deb.debian.org", "/work/", "/root/"]
+    # Reversed, so that this file does not hold what it looks for.
+    reversed_words = ["gro.ipyp", "gro.detsohnohtyp", "gro.sjmpn", "moc.sjmpn", "gro.naibed.bed", "/krow/", "/toor/"]
+    words = [word[::-1] for word in reversed_words]
     options = [option for word in words for option in ("-e", word)]
     command = ["git", "grep", "-n", "-I", "-F", *options, "--", ".", ":!requirements.lock"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
