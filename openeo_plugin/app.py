@@ -42,10 +42,11 @@ class Face:
 
 
 def faces(backend: Backend) -> tuple[Face, ...]:
-    """Every face of the server. /ogc and /tiles share the services they have opened."""
+    """Every face of the server. Those of services share what they have opened."""
     from openeo_plugin.ogcapi.app import create_ogcapi
     from services.access import OpenServices
     from services.ows import create_ows
+    from services.wcs import create_wcs
     from services.xyz import create_tiles
 
     opened = OpenServices(backend)
@@ -54,6 +55,7 @@ def faces(backend: Backend) -> tuple[Face, ...]:
         Face("/oapi", _threaded(create_ogcapi(backend), OGC_THREADS)),
         Face("/ogc", _threaded(create_ows(backend, opened), OGC_THREADS)),
         Face("/tiles", create_tiles(backend, opened)),
+        Face("/wcs", create_wcs(backend, opened)),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,10 +20,10 @@ from services.ows_request import MAX_MAP_PX
 from services.served import ServedService
 from services.service_type import LAYER
 from services.tile_matrix import EDGE_M, WEB_MERCATOR
+from services.xml_text import xml_text
 
 _TILE = "{TileMatrix}/{TileCol}/{TileRow}"
 _INFO_FORMATS = {"json": "application/json", "text": "text/plain", "html": "text/html"}
-_FORBIDDEN_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def register_source() -> None:
@@ -86,11 +84,6 @@ def configuration(served: ServedService, max_zoom: int) -> dict[str, Any]:
             }
         ],
     }
-
-
-def xml_text(text: str) -> str:
-    """Text that may stand anywhere in XML; MapProxy's templates put it there as it is."""
-    return html.escape(_FORBIDDEN_IN_XML.sub("", text))
 
 
 def _legend_addresses(served: ServedService) -> dict[str, str]:

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from openeo_plugin.errors import OpenEOError
 from services.configuration import SETTINGS, check_configuration, colormap_names
-from services.service_type import PROCESS_PARAMETERS, WMS, WMTS, XYZ, ServiceType
+from services.service_type import PROCESS_PARAMETERS, WCS, WMS, WMTS, XYZ, ServiceType
 
-TYPES: dict[str, ServiceType] = {kind.id: kind for kind in (XYZ, WMTS, WMS)}
+TYPES: dict[str, ServiceType] = {kind.id: kind for kind in (XYZ, WMTS, WMS, WCS)}
 
 
 class Described(Protocol):

@@ -17,6 +17,7 @@ from PIL import Image
 
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.pixels import Array, Block, Mask, Pixels
+from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from services.style import RAMP, Range, Style
 
@@ -38,7 +39,14 @@ class Readable(Protocol):
     @property
     def description(self) -> CubeDescription | None: ...  # noqa: D102
 
-    def read(self, geobox: GeoBox, *, bands: Sequence[int] | None = None, labels: Selection | None = None) -> Block: ...  # noqa: D102
+    def read(  # noqa: D102
+        self,
+        geobox: GeoBox,
+        *,
+        bands: Sequence[int] | None = None,
+        labels: Selection | None = None,
+        context: RunContext | None = None,
+    ) -> Block: ...
 
 
 def render(plan: Readable, geobox: GeoBox, style: Style, labels: Selection, image_format: str = "png") -> bytes:
@@ -58,9 +66,14 @@ def render(plan: Readable, geobox: GeoBox, style: Style, labels: Selection, imag
     return encode(picture(pixels, style), image_format)
 
 
-def read(plan: Readable, geobox: GeoBox, bands: Sequence[int], labels: Selection) -> list[Pixels]:
-    """Bands of a plan on a grid at one label of every labelled dimension; values are (rows, columns)."""
-    block = plan.read(geobox, bands=bands, labels=labels)
+def read(
+    plan: Readable, geobox: GeoBox, bands: Sequence[int], labels: Selection, context: RunContext | None = None
+) -> list[Pixels]:
+    """Bands of a plan on a grid at one label of every labelled dimension; values are (rows, columns).
+
+    Raises: Canceled.
+    """
+    block = plan.read(geobox, bands=bands, labels=labels, context=context)
     return [_flat(band, (geobox.shape.y, geobox.shape.x)) for band in block.bands]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LAYER = "map"  # the one layer of a service's WMTS and WMS
+LAYER = "map"  # the one layer of a service's WMTS and WMS, and the one coverage of its WCS
 
 
 @dataclass(frozen=True)
@@ -108,4 +108,14 @@ WMS = ServiceType(
     attributes={"layers": [LAYER], "versions": ["1.1.1", "1.3.0"]},
     process_parameters=("spatial_extent", "time"),
     about=("OGC Web Map Service", "https://www.ogc.org/standard/wms/"),
+)
+
+WCS = ServiceType(
+    id="WCS",
+    title="OGC Web Coverage Service",
+    description="Values of all bands as GeoTIFF, by area, date, band and resolution (WCS 2.0.1).",
+    path="/wcs/{id}",
+    attributes={"coverages": [LAYER], "versions": ["2.0.1"]},
+    process_parameters=("spatial_extent", "time"),
+    about=("OGC Web Coverage Service", "https://www.ogc.org/standard/wcs/"),
 )

@@ -3,93 +3,42 @@
 from __future__ import annotations
 
 import io
-import socket
-import threading
-import time
-from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
 import httpx
 import numpy as np
 import pytest
 import rasterio
-import uvicorn
+from map_server import (
+    DATES,
+    INNER_UTM,
+    NORTH,
+    PIXEL_M,
+    WEST,
+    graph,
+    load,
+    publish,
+    running_server,
+    write_pattern,
+)
 from PIL import Image
-from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 from rasterio.windows import from_bounds
 
-from config.settings import load_settings
-from openeo_plugin.app import create_app_of, faces
-from openeo_plugin.backend import open_backend
 from openeo_plugin.jobs.run import run_job
-from openeo_plugin.sources.importing import import_folder
 from services.access import OpenServices
 from services.render import render
 from services.served import MapRequest
 from services.tile_matrix import EDGE_M, WEB_MERCATOR, grid_of, tile_bounds
 
-# 200 rows and 240 columns of 100 m in UTM 33; the band B04 holds row + 1, B08 column + 1, B11 what differs by date
-ROWS, COLUMNS, PIXEL_M, WEST, NORTH = 200, 240, 100, 500_000, 5_000_000
-DATES = ("2020-06-01", "2020-06-11", "2020-06-21")
-POSITION = {"bands": ["B04", "B08", "B11"], "rescale": [0, 255]}
-INNER_UTM = (504_000, 4_984_000, 520_000, 4_996_000)
 TILE = (11, 1109, 735)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("services")
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # so named, asyncio sends without delay
-        listener.bind(("127.0.0.1", 0))
-        settings = load_settings(data_dir=folder / "data", port=listener.getsockname()[1], embedded_worker=False)
-        backend = open_backend(settings)
-        for collection in import_folder(write_pattern(folder / "pattern")):
-            backend.collections.put(collection.document, collection.items)
-        app = create_app_of(backend, faces(backend))
-        running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        deadline = time.monotonic() + 60
-        while not running.started and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield SimpleNamespace(backend=backend, base=settings.public_base)
-        running.should_exit = True
-        thread.join(30)
-
-
-def write_pattern(folder):
-    folder.mkdir()
-    rows, columns = np.mgrid[0:ROWS, 0:COLUMNS]
-    for number, date in enumerate(DATES):
-        bands = np.stack([rows + 1, columns + 1, np.full_like(rows, 10 * (number + 1))]).astype("uint16")
-        bands[:, :20, :20] = 0
-        profile = {
-            "driver": "GTiff",
-            "height": ROWS,
-            "width": COLUMNS,
-            "count": 3,
-            "dtype": "uint16",
-            "nodata": 0,
-            "crs": "EPSG:32633",
-            "transform": from_origin(WEST, NORTH, PIXEL_M, PIXEL_M),
-            "tiled": True,
-            "blockxsize": 64,
-            "blockysize": 64,
-        }
-        with rasterio.open(folder / f"pattern_{date.replace('-', '')}.tif", "w", **profile) as target:
-            target.write(bands)
-            target.descriptions = ("B04", "B08", "B11")
-    return folder
-
-
-def load(collection="pattern"):
-    arguments = {"id": collection, "spatial_extent": None, "temporal_extent": None}
-    return {"process_id": "load_collection", "arguments": arguments}
-
-
-def graph(collection="pattern"):
-    return {"process_graph": {"load": {**load(collection), "result": True}}}
+    with running_server(folder / "data", write_pattern(folder / "pattern")) as running:
+        yield running
 
 
 def ndvi_of_the_median(save=False):
@@ -104,10 +53,6 @@ def ndvi_of_the_median(save=False):
         nodes["save"] = {"process_id": "save_result", "arguments": {"data": {"from_node": "ndvi"}, "format": "GTiff"}}
     nodes[list(nodes)[-1]]["result"] = True
     return {"process_graph": nodes}
-
-
-def publish(server, kind="WMTS", process=None, configuration=POSITION, **more):
-    return server.backend.services.create("ann", kind, process or graph(), configuration=configuration, **more)
 
 
 @pytest.fixture(scope="module")

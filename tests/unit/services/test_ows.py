@@ -13,9 +13,10 @@ from PIL import Image
 from werkzeug.test import Client
 
 from services.access import OpenServices
-from services.mapproxy_app import configuration, register_source, xml_text
+from services.mapproxy_app import configuration, register_source
 from services.ows import create_ows
 from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
+from services.xml_text import xml_text
 from services.xyz import create_tiles
 
 ROWS = {"bands": ["row"], "rescale": [0, 254]}

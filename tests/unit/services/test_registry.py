@@ -17,7 +17,7 @@ def refused(type, configuration):
 
 
 def test_service_types_are_named_as_clients_show_them():
-    assert list(service_types()) == ["XYZ", "WMTS", "WMS"]
+    assert list(service_types()) == ["XYZ", "WMTS", "WMS", "WCS"]
 
 
 def test_every_type_has_what_the_specification_requires():

@@ -1,0 +1,52 @@
+"""One request to a service, as the door knows it: carried to whatever computes the answer."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from openeo_plugin.engine.operator import RunContext
+
+if TYPE_CHECKING:
+    from db.services import Service
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request that was let in.
+
+    Args:
+        service: the stored service it is for.
+        segment: how the address names the service: its id, or the id and a ticket.
+        context: canceled when the client has left.
+    """
+
+    service: Service
+    segment: str
+    context: RunContext = field(default_factory=RunContext)
+
+
+_VISIT: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+
+def current_visit() -> Visit | None:
+    """The request that is being answered; None outside of the door."""
+    return _VISIT.get()
+
+
+def enter(visit: Visit) -> None:
+    """From here on this task, and the threads it starts, answer `visit`."""
+    _VISIT.set(visit)
+
+
+def current_context() -> RunContext:
+    """Where to look whether the client still waits; never canceled outside of the door."""
+    visit = _VISIT.get()
+    return visit.context if visit else RunContext()
+
+
+def public_segment(service_id: str) -> str:
+    """How addresses in answers name a service: as the request did, so that a ticket goes on being valid."""
+    visit = _VISIT.get()
+    return visit.segment if visit and visit.service.id == service_id else service_id
