@@ -58,6 +58,14 @@ class Settings(BaseSettings):
     job_poll_s: float = Field(default=0.15, gt=0)
     job_attempts_max: int = Field(default=3, ge=1)
     running_jobs_per_user: int | None = Field(default=None, ge=1)
+    job_time_max_s: float | None = Field(default=86_400, gt=0)
+    job_memory_max_bytes: int | None = Field(default=None, ge=2**26)
+    job_output_max_bytes: int | None = Field(default=None, gt=0)
+    job_log_entries_max: int = Field(default=10_000, ge=1)
+    keep_windows_after_s: float = Field(default=20, ge=0)
+    events_per_user_max: int = Field(default=20, ge=1)
+    webhook_attempts_max: int = Field(default=8, ge=1)
+    webhook_private_hosts: tuple[str, ...] = ()
     request_max_bytes: int = Field(default=10 * 2**20, gt=0)
     graph_max_nodes: int = Field(default=5_000, gt=0)
     graph_max_depth: int = Field(default=64, gt=0)
@@ -121,6 +129,11 @@ class Settings(BaseSettings):
     def memory_budget(self) -> int:
         """Bytes that all live windows of a run may take together."""
         return self.memory_budget_bytes or quarter_of_memory_bytes()
+
+    @property
+    def job_memory_limit(self) -> int:
+        """Bytes of memory that one job may hold."""
+        return self.job_memory_max_bytes or 3 * quarter_of_memory_bytes()
 
     @property
     def is_loopback(self) -> bool:

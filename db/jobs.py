@@ -274,11 +274,11 @@ class JobStore:
             job_queue.end_in_error(session, row, error, self._clock())
             return True
 
-    def leases(self, ids: Iterable[str]) -> dict[str, str | None]:
-        """The lease of each of these jobs, None where there is none; jobs that do not exist are left out."""
-        query = select(JobRow.id, JobRow.worker).where(JobRow.id.in_(list(ids)))
+    def states(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+        """(status, lease or None) of each of these jobs; those that do not exist are left out."""
+        query = select(JobRow.id, JobRow.status, JobRow.worker).where(JobRow.id.in_(list(ids)))
         with self._database.reading() as session:
-            return dict(session.execute(query).tuples().all())
+            return {id: (status, worker) for id, status, worker in session.execute(query).tuples()}
 
     # logs and windows
 

@@ -57,7 +57,7 @@ def open_backend(settings: Settings) -> Backend:
         settings=settings,
         database=database,
         collections=collections,
-        jobs=JobStore(database, rules=rules),
+        jobs=JobStore(database, rules=rules, log_entries_max=settings.job_log_entries_max),
         services=ServiceStore(database),
         processes=processes,
         users=users,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from openeo_plugin.api.logs import log_response
 from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Route, the_backend
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.folders import ResultFolders
 
 if TYPE_CHECKING:
     from db.jobs import Job
@@ -80,7 +80,7 @@ def delete_job(user: str, job_id: str) -> Response:
     """`DELETE /jobs/{job_id}`: its results go with it; a worker that runs it notices and stops."""
     backend = the_backend()
     backend.jobs.delete(job_id, user)
-    shutil.rmtree(backend.settings.results_dir / job_id, ignore_errors=True)
+    ResultFolders(backend.settings.results_dir).discard(job_id)
     return empty_response(204)
 
 
@@ -145,11 +145,18 @@ def _summary(job: Job) -> dict[str, Any]:
         "title": job.title,
         "description": job.description,
         "status": job.status,
-        "progress": None if job.progress is None else round(min(100.0, max(0.0, job.progress)), 2),
+        "progress": _progress(job),
         **{name: rfc3339(moment) for name, moment in times.items() if moment is not None},
         "budget": job.budget,
     }
     return _given(fields)
+
+
+def _progress(job: Job) -> float | None:
+    """In percent; of jobs that wait to be run (again) the standard wants none."""
+    if job.progress is None or job.status in ("created", "queued"):
+        return None
+    return round(min(100.0, max(0.0, job.progress)), 2)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class WorkerProcesses:
 def worker(settings: Settings, given: argparse.Namespace) -> int:
     """Run batch jobs until stopped."""
     from openeo_plugin.jobs.worker import Worker
-    from openeo_plugin.jobs.worker_setup import discarding, running, warm_up
+    from openeo_plugin.jobs.worker_setup import running, warm_up
 
     warm_up()
     Worker(
@@ -136,6 +136,5 @@ def worker(settings: Settings, given: argparse.Namespace) -> int:
         running(settings),
         slots=given.slots,
         parent_pid=given.parent_pid,
-        discard=discarding(settings),
     ).run()
     return 0

@@ -10,6 +10,7 @@ A result never depends on how the extent was cut into windows.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -39,15 +40,30 @@ class Canceled(Exception):  # noqa: N818 - the word of the standard
     """The run was asked to stop."""
 
 
+class WindowKeep(Protocol):
+    """Keeps the blocks of windows from one attempt of a run to the next. Safe to use from many threads."""
+
+    def load(self, key: str) -> list[Block] | None:
+        """The blocks that were kept; None if there are none."""
+        ...
+
+    def store(self, key: str, blocks: list[Block]) -> None:
+        """Keep blocks, or don't bother."""
+        ...
+
+
 @dataclass
 class RunContext:
     """What a run shares with its operators: the wish to stop, and counters.
 
-    Safe to use from many threads.
+    Safe to use from many threads. `entering` is told the node that is about to be computed, `kept` holds windows of
+    an earlier attempt.
     """
 
     cancel: threading.Event = field(default_factory=threading.Event)
     bytes_read: int = 0
+    entering: Callable[[str], None] | None = None
+    kept: WindowKeep | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:

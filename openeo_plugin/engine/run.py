@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -68,6 +68,7 @@ class _Group:
     members: tuple[tuple[Operator, Sink], ...]
     write_px: tuple[int, int]
     compute_px: tuple[int, int]
+    number: int = 0
 
     def windows(self) -> Iterator[Window]:
         return tiled(self.grid, *self.write_px)
@@ -93,7 +94,7 @@ def run(
         on_progress: called after each window, from one thread at a time.
     Raises: OpenEOError of the first window that fails (no other is started then); Canceled.
     """
-    groups = [_group(grid, members, options) for grid, members in _by_grid(sinks)]
+    groups = [replace(_group(*own, options), number=place) for place, own in enumerate(_by_grid(sinks))]
     stages = [(barrier, barrier.fold_requests()) for barrier in barriers_below([operator for operator, _ in sinks])]
     total = sum(group.count for group in groups) + sum(len(requests) for _, requests in stages)
     tally = _Tally(total, on_progress)
@@ -243,14 +244,22 @@ def _run_all(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], None]], threa
 
 def _one_window(group: _Group, window: Window, context: RunContext) -> None:
     context.check()
-    parts = list(_parts(window, group.compute_px))
-    if len(parts) == 1:
-        blocks = _blocks(group, window, context)
-    else:
-        made = [_blocks(group, part, context) for part in parts]
-        blocks = [assemble(window, parts, [own[i] for own in made]) for i in range(len(group.members))]
+    key = f"{group.number}-{window.y}-{window.x}-{window.height}-{window.width}"
+    blocks = context.kept.load(key) if context.kept is not None else None
+    if blocks is None:
+        blocks = _computed(group, window, context)
+        if context.kept is not None:
+            context.kept.store(key, blocks)
     for (_, sink), block in zip(group.members, blocks, strict=True):
         sink.write(window, block)
+
+
+def _computed(group: _Group, window: Window, context: RunContext) -> list[Block]:
+    parts = list(_parts(window, group.compute_px))
+    if len(parts) == 1:
+        return _blocks(group, window, context)
+    made = [_blocks(group, part, context) for part in parts]
+    return [assemble(window, parts, [own[i] for own in made]) for i in range(len(group.members))]
 
 
 def _parts(window: Window, size: tuple[int, int]) -> Iterator[Window]:

@@ -64,6 +64,8 @@ def compute_all(roots: Sequence[tuple[Operator, Request]], context: RunContext) 
     for place, task in enumerate(tasks):
         context.check()
         given = tuple(None if i is None else values[i] for i in task.inputs)
+        if context.entering is not None:
+            context.entering(task.operator.node)
         try:
             values[place] = task.operator.compute(task.request, given, context)
         except OpenEOError as error:

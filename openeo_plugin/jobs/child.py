@@ -14,19 +14,20 @@ from typing import NoReturn
 from db.jobs import Job, JobStore
 from db.session import Database
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.status_board import StatusBoard
 
-RunJob = Callable[[str], None]
+RunJob = Callable[[str, StatusBoard], None]
 
 _PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger(__name__)
 
 
-def run_in_child(job: Job, run_job: RunJob, database_url: str, worker_pid: int) -> NoReturn:
+def run_in_child(job: Job, run_job: RunJob, board: StatusBoard, database_url: str, worker_pid: int) -> NoReturn:
     """Run a job in this freshly forked process, then end it; nothing of the worker's stack is unwound."""
     status = 70
     try:
         detach(worker_pid)
-        status = _run(job, run_job, database_url)
+        status = _run(job, run_job, board, database_url)
     except BaseException:
         _LOG.exception("The process of job %s failed", job.id)
     finally:
@@ -50,13 +51,13 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _run(job: Job, run_job: RunJob, database_url: str) -> int:
+def _run(job: Job, run_job: RunJob, board: StatusBoard, database_url: str) -> int:
     assert job.worker is not None
     jobs = JobStore(Database(database_url))
     if not jobs.held([job.worker]):
         return 0
     try:
-        run_job(job.id)
+        run_job(job.id, board)
     except OpenEOError as error:
         jobs.fail(job.id, job.worker, {"code": error.code, "message": error.message})
         return 1

@@ -8,9 +8,24 @@ import signal
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
-def error_of(wait_status: int) -> dict[str, object]:
-    """The error of a job whose process ended with this status, as `os.waitpid` gives it."""
-    return {"code": "Internal", "message": _message(wait_status)}
+def error_of(wait_status: int, board: str = "") -> dict[str, object]:
+    """The error of a job whose process ended with this status, as `os.waitpid` gives it.
+
+    `board`: what the process left on its `StatusBoard`.
+    """
+    return placed({"code": "Internal", "message": _message(wait_status)}, board)
+
+
+def placed(error: dict[str, object], board: str) -> dict[str, object]:
+    """The error with what the job was at: the phase, and the node being computed, if the board tells."""
+    phase, _, node = board.partition("\n")
+    if node:
+        return {
+            **error,
+            "message": f"Node '{node}': {error['message']}",
+            "path": [{"node_id": n} for n in node.split("/")],
+        }
+    return {**error, "message": f"While {phase}: {error['message']}"} if phase else error
 
 
 def _message(wait_status: int) -> str:

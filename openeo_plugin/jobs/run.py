@@ -1,85 +1,172 @@
 """Run one claimed job: plan -> windows -> files -> catalogue. Called in a process of its own, under a lease.
 
-Files are made in a folder of this attempt and move to the job's folder when all are whole, so nobody ever sees a part
-of a result; then the catalogue is told, then the job is finished.
+Files are made in a folder of this attempt. When all are whole they move to the job's folder, the catalogue is told and
+the job is finished, all in one transaction: nobody ever sees a part of a result.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
-import resource
 import shutil
-import threading
-import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from db.collections import StoredCollection
 from db.jobs import Job
 from openeo_plugin.backend import Backend
-from openeo_plugin.engine.operator import Canceled, RunContext
+from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.engine.plan import Plan, SavedCube
-from openeo_plugin.engine.run import Progress
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
-from openeo_plugin.results.publish import publish
+from openeo_plugin.jobs.folders import ResultFolders
+from openeo_plugin.jobs.kept_windows import KeptWindows
+from openeo_plugin.jobs.limits import JobLimits, limits_of, unfinished_bytes
+from openeo_plugin.jobs.report import Report
+from openeo_plugin.jobs.status_board import StatusBoard
+from openeo_plugin.results.documents import result_documents
 
 _LOG = logging.getLogger(__name__)
-REPORT_EVERY_S = 0.4
-LOG_EVERY_PERCENT = 10.0
+_STORAGE_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EROFS: "the disk can't be written to",
+    errno.EFBIG: "the file is larger than the file system allows",
+    errno.EIO: "the disk reports a fault",
+}
 
 
-def run_job(backend: Backend, job_id: str) -> None:
+def run_job(backend: Backend, job_id: str, board: StatusBoard | None = None) -> None:
     """Run a job that this process holds the lease of, and bring it to its end.
 
-    Every failure becomes the job's error, with the node at fault; a lost lease or a cancel just stops.
+    Every failure becomes the job's error, with the node at fault; a lost lease or a cancel just stops. What it leaves
+    half made is removed by the worker, however this process ends.
     """
     job = backend.jobs.find(job_id)
     if job.worker is None:
         return
-    report = _Report(backend, job)
+    run = _Run(backend, job, job.worker, board)
     try:
-        assets, plan = _computed(backend, job, report)
-        if not assets:
-            raise OpenEOError("NoDataAvailable")
-        stored = _moved(backend, job, assets)
-        publish(backend.collections, backend.jobs.find(job_id), stored, _descriptions(plan))
-        report.log("info", f"{len(stored)} file(s) stored: {', '.join(a.path.name for a in stored[:20])}")
-        backend.jobs.finish(job.id, job.worker, report.usage())
+        run.to_the_end()
     except Canceled:
         _LOG.info("Job %s stopped: canceled, or its lease is lost", job.id)
     except OpenEOError as error:
-        _fail(backend, job, error)
+        backend.jobs.fail(job.id, job.worker, error_entry(_readable(error)))
+    except OSError as error:
+        backend.jobs.fail(job.id, job.worker, error_entry(_storage_failure(job, error)))
     except Exception as unexpected:
         internal = OpenEOError("Internal")
         _LOG.exception("Job %s failed unexpectedly (%s)", job.id, internal.id, exc_info=unexpected)
-        _fail(backend, job, internal)
-    finally:
-        shutil.rmtree(_attempt_folder(backend, job), ignore_errors=True)
+        backend.jobs.fail(job.id, job.worker, error_entry(internal))
 
 
-def discard_job(backend: Backend, job_id: str) -> None:
-    """Remove the files of a job that was deleted."""
-    folder = backend.settings.results_dir / job_id
-    shutil.rmtree(folder, ignore_errors=True)
-    for attempt in backend.settings.results_dir.glob(f".{job_id}.*"):
-        shutil.rmtree(attempt, ignore_errors=True)
+def error_entry(error: OpenEOError) -> dict[str, Any]:
+    """An error as `JobStore.fail` takes it: a log entry with the path to the node at fault."""
+    entry: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.node:
+        entry["path"] = [{"node_id": node} for node in error.node.split("/")]
+    return entry
 
 
-def _computed(backend: Backend, job: Job, report: _Report) -> tuple[list[Asset], Plan]:
-    report.log("info", "Planning: the process is checked, no pixel is read yet.")
-    plan = backend.driver.plan(job.process, job.owner)
-    cost = plan.estimate()
-    report.log(
-        "info",
-        f"Computing: about {_megabytes(cost.bytes_read)} MB to read, {_megabytes(cost.output_bytes)} MB of results.",
-    )
-    folder = _attempt_folder(backend, job)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    assets = backend.driver.run(plan, folder, report.progress, report.context)
-    report.context.check()
-    return assets, plan
+@dataclass(frozen=True)
+class _Run:
+    backend: Backend
+    job: Job
+    lease: str
+    board: StatusBoard | None
+
+    @cached_property
+    def folders(self) -> ResultFolders:
+        return ResultFolders(self.backend.settings.results_dir)
+
+    @cached_property
+    def limits(self) -> JobLimits:
+        return limits_of(self.backend.settings)
+
+    @cached_property
+    def report(self) -> Report:
+        report = Report(
+            self.backend.jobs, self.job, self.backend.settings.lease_s, board=self.board, checks=self._check_output
+        )
+        kept = self.folders.kept_windows(self.job.id, self.job.queued)
+        self.folders.clear_windows(self.job.id, but=kept)
+        report.context.kept = KeptWindows(kept, self.backend.settings.keep_windows_after_s)
+        return report
+
+    def to_the_end(self) -> None:
+        """Raises: OpenEOError, Canceled."""
+        assets, plan = self._computed()
+        if not assets:
+            raise OpenEOError("NoDataAvailable")
+        self.report.stored_bytes = sum(asset.size_bytes for asset in assets)
+        self.limits.check_output(self.report.stored_bytes)
+        self.report.begin("storing", f"Storing {len(assets)} file(s): {', '.join(a.path.name for a in assets[:20])}")
+        self._store(assets, plan)
+
+    def _computed(self) -> tuple[list[Asset], Plan]:
+        self.report.begin("planning", "Planning: the process is checked, no pixel is read yet.")
+        plan = self.backend.driver.plan(self.job.process, self.job.owner)
+        cost = plan.estimate()
+        self.report.begin(
+            "computing",
+            f"Computing: about {_megabytes(cost.bytes_read)} MB to read, {_megabytes(cost.output_bytes)} MB to store.",
+        )
+        folder = self.folders.attempt(self.job.id, self.lease)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        assets = self.backend.driver.run(plan, folder, self.report.progress, self.report.context)
+        self.report.context.check()
+        kept = self.report.context.kept
+        if isinstance(kept, KeptWindows) and kept.reused:
+            self.report.log("info", f"{kept.reused} windows of an earlier attempt were used again.")
+        return assets, plan
+
+    def _store(self, assets: list[Asset], plan: Plan) -> None:
+        """Raises: Canceled, if the lease is lost by now."""
+        target = self.folders.of(self.job.id)
+        final = [replace(asset, path=target / asset.path.name) for asset in assets]
+        document, items = result_documents(self.backend.jobs.find(self.job.id), final, _descriptions(plan))
+        result = StoredCollection(document, items)
+        jobs = self.backend.jobs
+        if target.exists() and not jobs.withdraw_results(self.job.id, self.lease):
+            raise Canceled
+        if not jobs.finish(self.job.id, self.lease, self.report.usage(), result=result, reveal=self._reveal):
+            raise Canceled
+
+    def _reveal(self) -> None:
+        target = self.folders.of(self.job.id)
+        source = self.folders.attempt(self.job.id, self.lease)
+        old = source.with_name(f"{source.name}.old")
+        if target.exists():
+            target.rename(old)
+        source.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _check_output(self) -> None:
+        if self.limits.output_bytes is not None:
+            self.limits.check_output(unfinished_bytes(self.folders.attempt(self.job.id, self.lease)))
+
+
+def _readable(error: OpenEOError) -> OpenEOError:
+    """A failure of the storage in whole sentences; any other error as it is."""
+    cause = error.__cause__
+    if error.code != "StorageFailure" or not isinstance(cause, OSError) or cause.errno not in _STORAGE_ERRORS:
+        return error
+    return OpenEOError("StorageFailure", node=error.node, reason=_reason(cause))
+
+
+def _storage_failure(job: Job, error: OSError) -> OpenEOError:
+    if error.errno in _STORAGE_ERRORS:
+        return OpenEOError("StorageFailure", reason=_reason(error))
+    internal = OpenEOError("Internal")
+    _LOG.exception("Job %s failed unexpectedly (%s)", job.id, internal.id, exc_info=error)
+    return internal
+
+
+def _reason(error: OSError) -> str:
+    why = _STORAGE_ERRORS[error.errno or 0]
+    return f"{why}. Delete results that you need no more, ask for a smaller result, or tell the operator."
 
 
 def _descriptions(plan: Plan) -> list[Any]:
@@ -87,80 +174,5 @@ def _descriptions(plan: Plan) -> list[Any]:
     return saved or ([plan.description] if plan.description is not None else [])
 
 
-def _attempt_folder(backend: Backend, job: Job) -> Path:
-    lease = (job.worker or "none").rpartition("-")[2]
-    return backend.settings.results_dir / f".{job.id}.{lease}"
-
-
-def _moved(backend: Backend, job: Job, assets: list[Asset]) -> list[Asset]:
-    """The files under the job's own folder; what an earlier run left there is replaced as a whole."""
-    if not backend.jobs.heartbeat(job.id, job.worker or "", backend.settings.lease_s):
-        raise Canceled
-    target = backend.settings.results_dir / job.id
-    source = _attempt_folder(backend, job)
-    old = source.with_name(f"{source.name}.old")
-    if target.exists():
-        target.rename(old)
-    source.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-    return [replace(asset, path=target / asset.path.name) for asset in assets]
-
-
-def _fail(backend: Backend, job: Job, error: OpenEOError) -> None:
-    details: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.node:
-        details["path"] = [{"node_id": node} for node in error.node.split("/")]
-    backend.jobs.fail(job.id, job.worker or "", details)
-
-
 def _megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.1f}" if size_bytes < 1e8 else f"{size_bytes / 1e6:.0f}"
-
-
-@dataclass
-class _Report:
-    """Tells the job's owner how far it is, and learns of a cancel in return."""
-
-    backend: Backend
-    job: Job
-    context: RunContext = field(default_factory=RunContext)
-    started: float = field(default_factory=time.monotonic)
-    _told: float = 0.0
-    _logged: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def log(self, level: str, message: str) -> None:
-        """An entry in the job's log."""
-        self.backend.jobs.log(self.job.id, level, message, worker_id=self.job.worker)
-
-    def progress(self, progress: Progress) -> None:
-        """Called after each window: the lease is renewed, a lost one cancels the run."""
-        now = time.monotonic()
-        last = progress.windows_done == progress.windows_total
-        if now - self._told < REPORT_EVERY_S and not last:
-            return
-        with self._lock:
-            self._told = now
-            held = self.backend.jobs.heartbeat(
-                self.job.id,
-                self.job.worker or "",
-                self.backend.settings.lease_s,
-                min(progress.percent, 99.0),
-                self.usage(),
-            )
-            if not held:
-                self.context.cancel.set()
-            elif progress.percent >= self._logged + LOG_EVERY_PERCENT and not last:
-                self._logged = progress.percent
-                eta = "" if progress.eta_s is None else f", about {progress.eta_s:.0f} s to go"
-                self.log("debug", f"{progress.windows_done} of {progress.windows_total} windows{eta}")
-
-    def usage(self) -> dict[str, Any]:
-        """What the run has used so far, as the API shows it."""
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        return {
-            "cpu": {"value": round(own.ru_utime + own.ru_stime, 3), "unit": "cpu-seconds"},
-            "duration": {"value": round(time.monotonic() - self.started, 3), "unit": "seconds"},
-            "memory": {"value": round(own.ru_maxrss / 1024, 1), "unit": "mb-peak"},
-            "input": {"value": round(self.context.bytes_read / 1e6, 3), "unit": "mb"},
-        }

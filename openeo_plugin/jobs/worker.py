@@ -14,15 +14,19 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 from config.settings import Settings
+from db.job_states import ACTIVE
 from db.jobs import Job, JobStore, QueueRules
 from db.session import Database, DatabaseError
-from openeo_plugin.errors import OpenEOError
 from openeo_plugin.jobs.child import RunJob, run_in_child
-from openeo_plugin.jobs.death import error_of
+from openeo_plugin.jobs.death import error_of, placed
+from openeo_plugin.jobs.folders import ResultFolders
+from openeo_plugin.jobs.limits import limits_of
+from openeo_plugin.jobs.status_board import StatusBoard
 
 KILL_GRACE_S = 1.0  # between SIGTERM and SIGKILL; a canceled job must be gone within 2 s
 _POLL_WHILE_KILLING_S = 0.05
@@ -32,11 +36,17 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass
 class _Running:
-    """A job's process. `killing_since` is set once it was told to stop; times are of the monotonic clock, in s."""
+    """A job's process. `killing_since` is set once it was told to stop; times are of the monotonic clock, in s.
+
+    `fault`: the error that the job is to end with, if it was stopped for going over a limit.
+    """
 
     job: Job
     pid: int
+    board: StatusBoard
     beaten: float
+    started: float = field(default_factory=time.monotonic)
+    fault: dict[str, Any] | None = None
     killing_since: float | None = None
     was_killed: bool = False
 
@@ -49,13 +59,12 @@ class Worker:
     """Runs the jobs of a database until it is told to stop.
 
     Args:
-        settings: `lease_s`, `heartbeat_s`, `job_poll_s`, `job_attempts_max` and `running_jobs_per_user` matter here.
+        settings: those of workers and batch jobs matter here, and `results_dir`.
         database_url: where the jobs are.
         run_job: runs the job of that id and calls `JobStore.finish` or `fail`. It is called in a forked process, whose
             SIGTERM ends it at once, and must open its own connections (`Database` does so by itself).
         slots: how many jobs run at once.
         parent_pid: the process that must live for this worker to go on; None for a worker of its own.
-        discard: called with the id of a job that was deleted while it ran, once nothing of it runs any more.
     """
 
     def __init__(
@@ -66,17 +75,18 @@ class Worker:
         *,
         slots: int = 1,
         parent_pid: int | None = None,
-        discard: Callable[[str], None] | None = None,
     ) -> None:
         self._settings = settings
         self._run_job = run_job
         self._slots = slots
         self._parent_pid = parent_pid
-        self._discard = discard
+        self._folders = ResultFolders(settings.results_dir)
         self._database = Database(database_url)
         self._database_url = database_url
         rules = QueueRules(settings.job_attempts_max, settings.running_jobs_per_user)
         self._jobs = JobStore(self._database, rules=rules)
+        self._limits = limits_of(settings)
+        self._is_swept = False
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._running: list[_Running] = []
         self._stopping = False
@@ -96,8 +106,12 @@ class Worker:
             self._stop()
 
     def _turn(self) -> None:
+        if not self._is_swept:
+            self._folders.sweep(self._jobs.states)
+            self._is_swept = True
         self._reap()
         self._notice_lost_leases()
+        self._notice_excess()
         self._beat()
         while len(self._running) < self._slots and not self._stopping and self._take():
             pass
@@ -109,11 +123,11 @@ class Worker:
         if job is None:
             return False
         self._database.dispose()  # no connection may cross the fork
-        worker_pid = os.getpid()
+        board, worker_pid = StatusBoard(), os.getpid()
         pid = os.fork()
         if pid == 0:
-            run_in_child(job, self._run_job, self._database_url, worker_pid)
-        self._running.append(_Running(job, pid, time.monotonic()))
+            run_in_child(job, self._run_job, board, self._database_url, worker_pid)
+        self._running.append(_Running(job, pid, board, time.monotonic()))
         _LOG.info("Job %s runs as process %d", job.id, pid)
         return True
 
@@ -125,6 +139,15 @@ class Worker:
             held = self._jobs.held(running.lease for running in alive)
             for running in alive:
                 if running.lease not in held:
+                    self._kill(running)
+
+    def _notice_excess(self) -> None:
+        now = time.monotonic()
+        for running in self._running:
+            if running.killing_since is None:
+                error = self._limits.fault(now - running.started, running.pid)
+                if error is not None:
+                    running.fault = placed({"code": error.code, "message": error.message}, running.board.read())
                     self._kill(running)
 
     def _beat(self) -> None:
@@ -168,24 +191,25 @@ class Worker:
 
     def _settle(self, running: _Running) -> None:
         """Bring the job of an ended process into an honest state; tried again if the database can't be reached."""
-        wait_status = _peek_status(running.pid)
+        error = running.fault
+        if error is None and not running.was_killed:
+            error = error_of(_peek_status(running.pid), running.board.read())
         # A job that has finished refuses `fail`, as its lease is over.
-        if running.was_killed or not self._jobs.fail(running.job.id, running.lease, error_of(wait_status)):
+        if error is None or not self._jobs.fail(running.job.id, running.lease, error):
             self._jobs.release(running.job.id, running.lease)
-            self._discard_if_deleted(running.job.id)
+        self._clear(running)
         os.waitpid(running.pid, 0)
         self._running.remove(running)
 
-    def _discard_if_deleted(self, job_id: str) -> None:
-        if self._discard is None:
+    def _clear(self, running: _Running) -> None:
+        """Remove what the ended process left half made, and all of a job that was deleted meanwhile."""
+        state = self._jobs.states([running.job.id]).get(running.job.id)
+        if state is None:
+            self._folders.discard(running.job.id)
             return
-        try:
-            self._jobs.find(job_id)
-        except OpenEOError:
-            try:
-                self._discard(job_id)
-            except Exception:
-                _LOG.exception("What the deleted job %s left could not be removed", job_id)
+        self._folders.clear_attempt(running.job.id, running.lease)
+        if state[0] not in ACTIVE:
+            self._folders.clear_windows(running.job.id)
 
     def _stop(self) -> None:
         for running in self._running:

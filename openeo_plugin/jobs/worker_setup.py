@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from config.settings import Settings
+from openeo_plugin.jobs.child import RunJob
+from openeo_plugin.jobs.status_board import StatusBoard
 
 
-def running(settings: Settings) -> Callable[[str], None]:
+def running(settings: Settings) -> RunJob:
     """The function that runs a job by id; it opens connections of its own, in the job's process."""
 
-    def run(job_id: str) -> None:
+    def run(job_id: str, board: StatusBoard) -> None:
         from openeo_plugin.backend import open_backend
         from openeo_plugin.jobs.run import run_job
 
-        run_job(open_backend(settings), job_id)
+        run_job(open_backend(settings), job_id, board)
 
     return run
-
-
-def discarding(settings: Settings) -> Callable[[str], None]:
-    """The function that removes the files of a deleted job."""
-
-    def discard(job_id: str) -> None:
-        from openeo_plugin.backend import open_backend
-        from openeo_plugin.jobs.run import discard_job
-
-        discard_job(open_backend(settings), job_id)
-
-    return discard
 
 
 def warm_up() -> None:

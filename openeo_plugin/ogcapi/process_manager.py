@@ -16,7 +16,7 @@ from pygeoapi.process.manager.base import BaseManager
 from pygeoapi.util import JobStatus, RequestedProcessExecutionMode
 
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.jobs.run import discard_job
+from openeo_plugin.jobs.folders import ResultFolders
 from openeo_plugin.ogcapi.instants import rfc3339
 from openeo_plugin.ogcapi.openeo_process import process_of, texts_of
 from openeo_plugin.ogcapi.resources import GEOTIFF, PROCESS_ID, has_coverage
@@ -183,7 +183,7 @@ def _own_job(scope: Scope, job_id: str) -> Job:
 def _remove(scope: Scope, job: Job) -> None:
     """A job with everything it left; the store drops its collection with it."""
     scope.backend.jobs.delete(job.id, job.owner)
-    discard_job(scope.backend, job.id)
+    ResultFolders(scope.backend.settings.results_dir).discard(job.id)
 
 
 def _refuse_faults(scope: Scope, process: dict[str, Any], user: str) -> None:

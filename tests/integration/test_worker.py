@@ -33,7 +33,7 @@ database = Database(url)
 jobs = JobStore(database)
 jobs.held(["a connection of the parent that must not cross the fork"])
 
-def run_job(id):
+def run_job(id, board):
     job = jobs.find(id)
     (folder / f"{id}.pid").write_text(f"{os.getpid()} {os.getpgid(0)}")
     match job.title:
@@ -54,6 +54,10 @@ def run_job(id):
                 (folder / f"{id}.once").touch()
                 write_on(id)
             jobs.finish(id, job.worker, {})
+        case "hungry":
+            board.write("computing\\nmerge1")
+            held = b"x" * 250_000_000
+            write_on(id)
         case _: write_on(id)
 
 def write_on(id):
@@ -61,9 +65,11 @@ def write_on(id):
         (folder / f"{id}.beat").write_text(str(time.monotonic()))
         time.sleep(0.02)
 
-settings = Settings(lease_s=lease_s, heartbeat_s=lease_s / 5, job_poll_s=0.1)
-discard = lambda id: (folder / f"{id}.discarded").touch()
-Worker(settings, url, run_job, parent_pid=parent or None, discard=discard).run()
+settings = Settings(
+    lease_s=lease_s, heartbeat_s=lease_s / 5, job_poll_s=0.1, data_dir=folder,
+    job_time_max_s=float(os.environ.get("TIME_MAX_S", 600)), job_memory_max_bytes=200_000_000,
+)
+Worker(settings, url, run_job, parent_pid=parent or None).run()
 """
 
 
@@ -78,9 +84,9 @@ class Bench:
         self.jobs = JobStore(self.database)
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def start_worker(self, lease_s: float = 30, parent_pid: int = 0) -> subprocess.Popen[bytes]:
+    def start_worker(self, lease_s: float = 30, parent_pid: int = 0, **environment: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", WORKER, self.url, str(self.folder), str(lease_s), str(parent_pid)]
-        worker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        worker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
         self.workers.append(worker)
         return worker
 
@@ -177,7 +183,7 @@ def test_canceling_kills_even_a_stubborn_job_and_all_it_started_within_2_seconds
     pid, helper = bench.number_in(f"{id}.pid"), bench.number_in(f"{id}.helper")
     bench.jobs.cancel(id, "ada")
     assert until(lambda: not lives(pid) and not lives(helper)) < 2
-    assert bench.job(id).status == "canceled"
+    assert bench.job(id).status == "created"  # nothing is left that could be downloaded
     until(lambda: bench.job(id).worker is None)
 
 
@@ -185,9 +191,51 @@ def test_a_deleted_job_is_killed_and_what_it_left_is_discarded(bench: Bench) -> 
     bench.start_worker()
     id = bench.start_job("endless")
     pid = bench.number_in(f"{id}.pid")
+    left = [bench.folder / "results" / name for name in (id, f".{id}.0a1b2c3d", f".{id}.kept-7")]
+    for folder in left:
+        folder.mkdir(parents=True)
     bench.jobs.delete(id, "ada")
     assert until(lambda: not lives(pid)) < 2
-    until((bench.folder / f"{id}.discarded").exists)
+    until(lambda: not any(folder.exists() for folder in left))
+
+
+def test_a_worker_removes_what_dead_runs_and_deleted_jobs_left_and_nothing_else(bench: Bench) -> None:
+    finished, running = bench.start_job("finish"), bench.start_job("other")
+    for id in (finished, running):
+        claimed = bench.jobs.claim(f"host-1-{id[:8]}", 300)
+        assert claimed is not None
+    results, gone = bench.folder / "results", 32 * "0"
+    bench.jobs.finish(finished, f"host-1-{finished[:8]}")
+    kept = [finished, f".{running}.{running[:8]}", f".{running}.kept-7", "somebody-else", ".hidden"]
+    swept = [f".{finished}.{finished[:8]}", f".{finished}.kept-7", f".{running}.0a1b2c3d", gone, f".{gone}.0a1b2c3d"]
+    for name in kept + swept:
+        (results / name).mkdir(parents=True)
+    bench.start_worker()
+    until(lambda: not any((results / name).exists() for name in swept))
+    assert all((results / name).exists() for name in kept)
+
+
+def test_a_job_that_needs_too_much_memory_is_stopped_and_told_the_limit_and_a_way_out(bench: Bench) -> None:
+    bench.start_worker()
+    id = bench.start_job("hungry")
+    until(lambda: bench.job(id).status == "error")
+    error = bench.job(id).error
+    assert error is not None
+    assert error["message"].startswith("Node 'merge1': ")
+    assert "more than 200 MB of memory, the limit of one job. Load fewer dates" in error["message"]
+    assert (error["code"], error["path"]) == ("ProcessGraphComplexity", [{"node_id": "merge1"}])
+    assert not lives(bench.number_in(f"{id}.pid"))
+
+
+def test_a_job_that_runs_too_long_is_stopped_and_told_the_limit(bench: Bench) -> None:
+    bench.start_worker(TIME_MAX_S="0.5")
+    id = bench.start_job("endless")
+    until(lambda: bench.job(id).status == "error")
+    error = bench.job(id).error
+    assert error is not None
+    assert "longer than 0.5 s, the limit of one job" in error["message"]
+    after = bench.start_job("finish")
+    until(lambda: bench.job(after).status == "finished")
 
 
 def test_a_job_canceled_and_started_again_runs_to_its_end_once(bench: Bench) -> None:

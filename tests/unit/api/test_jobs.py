@@ -155,7 +155,7 @@ def test_cancelling_is_204_whatever_the_state(api):
 
     _claimed(api, job_id)
     assert api("DELETE", f"/jobs/{job_id}/results").status_code == 204
-    assert api.get(f"/jobs/{job_id}").json["status"] == "canceled"
+    assert api.get(f"/jobs/{job_id}").json["status"] == "created"
 
 
 def test_deleting_a_job_deletes_its_files(api):

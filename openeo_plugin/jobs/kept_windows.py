@@ -1,0 +1,91 @@
+"""Computed windows on disk, so that a job whose worker died goes on where it was.
+
+Independent of the file format: what is kept are the pixels that a writer is given. A run starts to keep windows only
+after a while, as keeping costs a write of the uncompressed result; a short job does better to start again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zipfile
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openeo_plugin.cube.pixels import Block, Mask, Pixels
+
+
+@dataclass
+class KeptWindows:
+    """The windows of one job in a folder. Safe to use from many threads, each with keys of its own.
+
+    Args:
+        folder: created with the first window that is kept.
+        after_s: windows computed in the first seconds of a run are not kept.
+        max_bytes: no more is kept once the folder holds so much.
+    """
+
+    folder: Path
+    after_s: float = 20.0
+    max_bytes: int = 64 << 30
+    reused: int = 0
+    _held_bytes: int = 0
+    _started: float = field(default_factory=time.monotonic)
+
+    def load(self, key: str) -> list[Block] | None:
+        """The blocks of a window; None if they were not kept or can't be read."""
+        file = self.folder / f"{key}.npz"
+        if not file.exists():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                blocks = _blocks(arrays)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None
+        self.reused += 1
+        return blocks
+
+    def store(self, key: str, blocks: list[Block]) -> None:
+        """Keep the blocks of a window, if it is worth it. If the disk is full, nothing more is kept."""
+        if time.monotonic() - self._started < self.after_s or self._held_bytes >= self.max_bytes:
+            return
+        arrays = _arrays(blocks)
+        part = self.folder / f".{key}.part"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                np.savez(file, **arrays)
+            os.replace(part, self.folder / f"{key}.npz")  # noqa: PTH105 - atomic, whoever reads meanwhile
+        except OSError:
+            part.unlink(missing_ok=True)
+            self._held_bytes = self.max_bytes
+            return
+        self._held_bytes += sum(array.nbytes for array in arrays.values())
+
+
+def _arrays(blocks: list[Block]) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"bands": np.array([len(block.bands) for block in blocks])}
+    for number, pixels in enumerate(band.plain() for block in blocks for band in block.bands):
+        arrays[f"values{number}"] = pixels.values
+        arrays[f"marks{number}"] = np.array([pixels.nan_marks])
+        if pixels.nodata is not None:
+            arrays[f"nodata{number}"] = np.array(pixels.nodata)
+        if pixels.mask is not None:
+            arrays[f"null{number}"] = pixels.mask.flags()
+    return arrays
+
+
+def _blocks(arrays: Any) -> list[Block]:
+    bands: list[Pixels] = []
+    counts = [int(count) for count in arrays["bands"]]
+    for number in range(sum(counts)):
+        nodata = arrays[f"nodata{number}"].item() if f"nodata{number}" in arrays else None
+        flags = arrays.get(f"null{number}")
+        marks = bool(arrays[f"marks{number}"][0])
+        mask = None if flags is None else Mask(flags)
+        bands.append(Pixels(arrays[f"values{number}"], nodata, mask, nan_marks=marks))
+    return [Block(tuple(bands[a:b])) for a, b in pairwise([0, *accumulate(counts)])]
