@@ -180,6 +180,18 @@ class ServiceLogRow(LogColumns, Base):
     subject_id: Mapped[str] = mapped_column(ForeignKey("services.id", ondelete="CASCADE"))
 
 
+class ResultLogRow(Base):
+    """The log of a synchronous request. entries: `{"logs": [...]}`, as the API shows them."""
+
+    __tablename__ = "result_logs"
+    __table_args__ = (Index(None, "created"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    created: Mapped[datetime]
+    entries: Mapped[dict[str, Any]]
+
+
 class ServiceRow(Base):
     """A secondary web service."""
 

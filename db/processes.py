@@ -34,6 +34,17 @@ class ProcessStore:
             raise OpenEOError("ProcessGraphNotFound", identifier=id)
         return row.definition
 
+    def get_public(self, owner: str, id: str) -> dict[str, Any]:
+        """The definition, if its owner has made it public. Raises: ProcessGraphNotFound."""
+        definition = self.get(owner, id)
+        if definition.get("public") is not True:
+            raise OpenEOError("ProcessGraphNotFound", identifier=id)
+        return definition
+
+    def list_public(self, owner: str) -> Definitions:
+        """The processes that a user has made public, by id."""
+        return [definition for definition in self.list(owner) if definition.get("public") is True]
+
     def delete(self, owner: str, id: str) -> None:
         """Remove a process. Raises: ProcessGraphNotFound."""
         with self._database.session() as session:

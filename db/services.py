@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.logs import read_entries, write_entry
+from db.logs import read_entries, severity_of, write_entry
 from db.models import ServiceLogRow, ServiceRow
 from db.session import Clock, Database, utc_now
 from openeo_plugin.errors import OpenEOError
@@ -100,10 +100,16 @@ class ServiceStore:
             session.delete(_owned(session, id, owner, lock=True))
 
     def log(self, id: str, level: str, message: str, **fields: Any) -> bool:
-        """Add an entry to a service's log; `fields`: `code`, `data`, `path`, `links`. False if it is gone."""
+        """Add an entry to a service's log, unless the service asks for more severe ones only.
+
+        `fields`: `code`, `data`, `path`, `links`. Returns: False if the service is gone.
+        """
         with self._database.session() as session:
-            if session.get(ServiceRow, id, with_for_update=True) is None:
+            row = session.get(ServiceRow, id, with_for_update=True)
+            if row is None:
                 return False
+            if severity_of(level) > severity_of(row.attributes.get("log_level") or "info"):
+                return True
             write_entry(session, ServiceLogRow, id, level, message, self._clock(), fields)
             return True
 

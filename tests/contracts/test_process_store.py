@@ -40,3 +40,13 @@ def test_an_unknown_process_is_not_found(processes: ProcessStore) -> None:
         with pytest.raises(OpenEOError) as raised:
             attempt("ada", "none")
         assert raised.value.code == "ProcessGraphNotFound"
+
+
+def test_only_public_processes_are_shared(processes: ProcessStore) -> None:
+    processes.put("ada", "evi", {"public": True})
+    processes.put("ada", "secret", {"public": False})
+
+    assert processes.get_public("ada", "evi")["id"] == "evi"
+    assert [process["id"] for process in processes.list_public("ada")] == ["evi"]
+    with pytest.raises(OpenEOError, match="secret"):
+        processes.get_public("ada", "secret")
