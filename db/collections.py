@@ -17,7 +17,7 @@ from db.item_search import ItemSearch
 from db.models import CollectionRow, ItemRow
 from db.moments import interval_of, moment
 from db.session import Clock, Database, affected, utc_now
-from openeo_plugin.errors import OpenEOError
+from openeo_plugin.errors import OpenEOError, suggest
 
 type Documents = list[dict[str, Any]]
 Kind = Literal["source", "result"]
@@ -73,8 +73,12 @@ class CollectionStore:
         """The document of a collection. Raises: CollectionNotFound, also if it is another user's."""
         with self._database.reading() as session:
             document = session.scalar(_visible(select(CollectionRow.document), user).where(CollectionRow.id == id))
+            if document is None:
+                known = [
+                    *session.scalars(_visible(select(CollectionRow.id), user).where(CollectionRow.kind == "source"))
+                ]
         if document is None:
-            raise OpenEOError("CollectionNotFound", identifier=id)
+            raise OpenEOError("CollectionNotFound", identifier=id, suggestion=suggest(id, known))
         return document
 
     def list(self, user: str | None, *, kind: Kind | None = None) -> Documents:

@@ -45,7 +45,7 @@ ERRORS: dict[str, ErrorDefinition] = {
     "BillingPlanMissing": ErrorDefinition(400, "A billing plan must be named."),
     "BudgetInvalid": ErrorDefinition(400, "The budget is too low."),
     # data
-    "CollectionNotFound": ErrorDefinition(404, "There is no collection '{identifier}'."),
+    "CollectionNotFound": ErrorDefinition(404, "There is no collection '{identifier}'.{suggestion}"),
     "StorageFailure": ErrorDefinition(500, "The file could not be stored: {reason}"),
     "StorageQuotaExceeded": ErrorDefinition(400, "Your storage quota is used up."),
     "FileNotFound": ErrorDefinition(404, "There is no file '{file}'."),
@@ -73,6 +73,9 @@ ERRORS: dict[str, ErrorDefinition] = {
         400, "The value given for the parameter '{parameter}' of the process '{process}' is not valid: {reason}"
     ),
     "ProcessParameterRequired": ErrorDefinition(400, "The process '{process}' needs the parameter '{parameter}'."),
+    "ProcessNamespaceInvalid": ErrorDefinition(
+        400, "The process '{process}' is not to be had from the namespace '{namespace}': {reason}"
+    ),
     "EstimateComplexity": ErrorDefinition(500, "The process is too complex to be estimated."),
     # jobs
     "JobNotFound": ErrorDefinition(404, "There is no batch job '{identifier}'."),
@@ -128,6 +131,9 @@ ERRORS: dict[str, ErrorDefinition] = {
     "DistinctDimensionLabelsRequired": ErrorDefinition(400, "The labels of the dimension are not distinct."),
     "KernelDimensionsUneven": ErrorDefinition(400, "Rows and columns of the kernel must be uneven in number."),
     "FormatUnsuitable": ErrorDefinition(400, "The data can't be stored as {format}: {reason}"),
+    "PropertiesUnsupported": ErrorDefinition(400, "Properties can't be filtered for this STAC resource."),
+    "DigitalElevationModelInvalid": ErrorDefinition(400, "The elevation model can't be used with this cube: {reason}"),
+    "InvalidOgcApiProcess": ErrorDefinition(400, "There is no OGC API process '{process}'."),
     "DataCubeEmpty": ErrorDefinition(400, "The data cube is empty and can't be stored."),
     "SourceUnreadable": ErrorDefinition(500, "The file {file} of the collection can't be read at {window}: {reason}"),
 }

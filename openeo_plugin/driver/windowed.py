@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from openeo_plugin.driver.compile import CompileEnvironment, Compiler
 from openeo_plugin.driver.lookup import Lookup
+from openeo_plugin.driver.namespaces import Namespaces
+from openeo_plugin.egress.client import Egress
+from openeo_plugin.egress.documents import Documents
+from openeo_plugin.egress.policy import EgressError, policy_of
 from openeo_plugin.engine.operator import Operator, RunContext
 from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue
 from openeo_plugin.engine.run import Progress, RunOptions, run
@@ -34,6 +38,12 @@ class WindowedDriver:
         self._collections = collections
         self._processes = processes
         self._limits = GraphLimits(nodes=settings.graph_max_nodes, callbacks=settings.graph_max_depth)
+        self._outside = Documents(Egress(policy_of(settings)))
+        self._public_base = settings.public_base
+        own_address = f"{settings.public_base}/openeo/v1/processes"
+        self._foreign = Namespaces(
+            processes.get_public, own_address, self._definition if settings.egress_namespaces else None
+        )
         self._options = RunOptions(settings.threads, settings.memory_budget)
 
     def collections(self, user: str | None) -> list[dict[str, Any]]:
@@ -72,6 +82,13 @@ class WindowedDriver:
         """Compute all results into files."""
         return run_plan(plan, folder, self._options, on_progress, context)
 
+    def _definition(self, url: str) -> Any:
+        """JSON from the web. Raises: ValueError."""
+        try:
+            return self._outside.get(url)[1]
+        except EgressError as error:
+            raise ValueError(str(error)) from None
+
     def _compiler(self, user: str | None) -> Compiler:
         def stored(process_id: str) -> dict[str, Any] | None:
             if user is None:
@@ -81,14 +98,19 @@ class WindowedDriver:
             except OpenEOError:
                 return None
 
+        def own_ids() -> list[str]:
+            return [] if user is None else [process["id"] for process in self._processes.list(user)]
+
         environment = CompileEnvironment(
             node="",
             load=lambda identifier: self._collections.get(identifier, user),
             search=lambda identifier, bbox, start, end: self._collections.items(
                 identifier, bbox=bbox, start=start, end=end
             ),
+            outside=self._outside,
+            public_base=self._public_base,
         )
-        return Compiler(Lookup(stored), environment, self._limits)
+        return Compiler(Lookup(stored, self._foreign, own_ids), environment, self._limits)
 
 
 def _shown(format_: Format) -> dict[str, Any]:

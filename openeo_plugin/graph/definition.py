@@ -88,5 +88,5 @@ class ProcessLookup(Protocol):
         ...
 
     def known(self) -> list[str]:
-        """Ids of all predefined processes, for suggestions."""
+        """Ids of all processes that can be called without a namespace, for suggestions."""
         ...

@@ -36,7 +36,11 @@ def _faults(graph: ProcessGraph, lookup: ProcessLookup, parameters: frozenset[st
     for node in graph.nodes.values():
         here = f"{path}/{node.id}" if path else node.id
         yield from _undeclared(node, parameters, here)
-        definition = lookup.find(node.process_id, node.namespace)
+        try:
+            definition = lookup.find(node.process_id, node.namespace)
+        except OpenEOError as error:
+            yield error.at(here)
+            continue
         if definition is None:
             yield OpenEOError(
                 "ProcessUnsupported",
@@ -162,12 +166,17 @@ def _sentence(error: Any) -> str:
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     expected = {
         "type": lambda: f"expected {_either(error.validator_value)}, got {shown}.",
-        "enum": lambda: f"got {shown}; allowed are {', '.join(map(str, error.validator_value))}.",
+        "enum": lambda: _not_listed(shown, error.instance, error.validator_value),
         "required": lambda: f"{error.message}.",
         "minItems": lambda: f"at least {error.validator_value} element(s) are needed, got {len(error.instance)}.",
         "maxItems": lambda: f"at most {error.validator_value} element(s) are allowed, got {len(error.instance)}.",
     }.get(error.validator, lambda: f"{error.message[:200]}.")()
     return f"{where + ': ' if where else ''}{expected}"
+
+
+def _not_listed(shown: str, value: Any, allowed: list[Any]) -> str:
+    near = suggest(value, [word for word in allowed if isinstance(word, str)]) if isinstance(value, str) else ""
+    return f"got {shown}; allowed are {', '.join(map(str, allowed))}.{near}"
 
 
 def _either(types: str | list[str]) -> str:
