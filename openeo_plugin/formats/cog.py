@@ -1,6 +1,7 @@
 """Cloud-optimised GeoTIFFs that are written as windows arrive, in any order, from many threads.
 
-Each thread encodes its own tiles and appends them to a part file. An overview tile is made as soon as the four tiles
+Each thread encodes its own tiles and appends them to a part file; tiles that are not compressed have known places, and
+are written there at once. An overview tile is made as soon as the four tiles
 below it are there: while it waits for the others, a quarter is kept aside. At the end the tiles are copied once, in
 order, behind the head. Memory depends neither on the extent nor on the number of bands and files.
 
@@ -9,8 +10,11 @@ Bands are stored one after the other (PlanarConfiguration 2): a reader of one ba
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +52,7 @@ class CogTiles:
     def __init__(self, layout: CogLayout, files: int, folder: Path) -> None:
         self._layout = layout
         self._part = PartFile(folder)
+        self._placed = PlacedTiles(layout, files, folder) if layout.codec.compress == "NONE" else None
         rows, columns = layout.tile
         self._waiting = WaitingTiles(folder, (rows // 2, columns // 2), layout.stored.dtype, _WAITING_BYTES)
         self._quarters: dict[_Place, dict[tuple[int, int], Kept]] = {}
@@ -74,7 +79,10 @@ class CogTiles:
 
         Raises: StorageFailure.
         """
-        start, moved = self._new_offsets(file)
+        if self._placed is not None:
+            self._placed.reveal(file, path)
+            return
+        start, moved = new_offsets(self._layout, [level[file].ravel().astype(np.int64) for level in self._counts])
         with storage_failures(), path.open("xb") as target:
             target.write(start)
             for level in reversed(range(len(moved))):
@@ -85,8 +93,13 @@ class CogTiles:
         """Free the space; harmless if done already."""
         self._part.close()
         self._waiting.close()
+        if self._placed is not None:
+            self._placed.close()
 
     def _store(self, place: _Place, values: Array) -> None:
+        if self._placed is not None:
+            self._placed.put(place, self._padded(values))
+            return
         pieces = framed(self._layout.codec.encode(self._padded(values)))
         where = (place.file, place.band, place.row, place.column)
         self._counts[place.level][where] = len(pieces[1])
@@ -126,19 +139,80 @@ class CogTiles:
             out[y : y + kept.shape[0], x : x + kept.shape[1]] = self._waiting.take(kept)
         return out
 
-    def _new_offsets(self, file: int) -> tuple[bytes, list[Array]]:
-        """The head, and per level the offset of every tile in the final file."""
-        counts = [level[file].ravel().astype(np.int64) for level in self._counts]
-        framed_bytes = sum(int(c.sum()) + (LEADER_BYTES + TRAILER_BYTES) * c.size for c in counts)
-        make = head_maker(self._layout, counts)
-        big = len(make(counts, False)) + framed_bytes > _CLASSIC_BYTES
-        position = len(make(counts, big))
-        moved: list[Array] = [np.empty(0, np.int64)] * len(counts)
-        for level in reversed(range(len(counts))):
-            ends = position + np.cumsum(counts[level] + LEADER_BYTES + TRAILER_BYTES)
-            moved[level] = ends - counts[level] - TRAILER_BYTES
-            position = int(ends[-1])
-        return make(moved, big), moved
+
+class PlacedTiles:
+    """Tiles without compression: the size of each is known, so each goes straight to its place in the final file."""
+
+    def __init__(self, layout: CogLayout, files: int, folder: Path) -> None:
+        rows, columns = layout.tile
+        tile_bytes = rows * columns * layout.stored.dtype.itemsize
+        planes = len(layout.bands)
+        counts = [np.full(planes * down * across, tile_bytes, np.int64) for down, across in layout.tiles]
+        self._head, moved = new_offsets(layout, counts)
+        self._places = [o.reshape(planes, *tiles) for o, tiles in zip(moved, layout.tiles, strict=True)]
+        self._folder = folder
+        self._files: list[tuple[int, Path] | None] = [None] * files
+        self._lock = threading.Lock()
+
+    def put(self, place: _Place, tile: Array) -> None:
+        """Write a whole tile at its place.
+
+        Raises: StorageFailure.
+        """
+        descriptor = self._descriptor(place.file)
+        leader, data, trailer = framed(memoryview(tile).cast("B"))
+        offset = int(self._places[place.level][place.band, place.row, place.column]) - LEADER_BYTES
+        with storage_failures():
+            written = os.pwritev(descriptor, [leader, data, trailer], offset)
+            if written < len(leader) + len(data) + len(trailer):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def reveal(self, file: int, path: Path) -> None:
+        """Complete a file and give it a name.
+
+        Raises: StorageFailure.
+        """
+        descriptor = self._descriptor(file)
+        with storage_failures():
+            os.pwrite(descriptor, self._head, 0)
+            held = self._files[file]
+            assert held is not None
+            held[1].replace(path)
+
+    def close(self) -> None:
+        """Close all files, and delete those that have no name yet."""
+        for held in self._files:
+            if held is not None:
+                os.close(held[0])
+                held[1].unlink(missing_ok=True)
+        self._files = [None] * len(self._files)
+
+    def _descriptor(self, file: int) -> int:
+        with self._lock:
+            held = self._files[file]
+            if held is None:
+                with storage_failures():
+                    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=self._folder)
+                    os.fchmod(descriptor, 0o644)
+                held = self._files[file] = (descriptor, Path(name))
+            return held[0]
+
+
+def new_offsets(layout: CogLayout, counts: Sequence[Array]) -> tuple[bytes, list[Array]]:
+    """The head of a file, and per level the offset of every tile in it.
+
+    counts: per level, full resolution first, the bytes of every tile, band by band, row by row.
+    """
+    framed_bytes = sum(int(c.sum()) + (LEADER_BYTES + TRAILER_BYTES) * c.size for c in counts)
+    make = head_maker(layout, counts)
+    big = len(make(counts, False)) + framed_bytes > _CLASSIC_BYTES
+    position = len(make(counts, big))
+    moved: list[Array] = [np.empty(0, np.int64)] * len(counts)
+    for level in reversed(range(len(counts))):
+        ends = position + np.cumsum(counts[level] + LEADER_BYTES + TRAILER_BYTES)
+        moved[level] = ends - counts[level] - TRAILER_BYTES
+        position = int(ends[-1])
+    return make(moved, big), moved
 
 
 def _runs(offsets: Array, counts: Array) -> Iterator[tuple[int, int]]:

@@ -174,6 +174,7 @@ class NetCDFWriter:
 
     def _begin(self, dataset: netCDF4.Dataset) -> None:
         """Everything but the pixels."""
+        dataset.set_fill_off()  # every window is written once: filling chunks before would write everything twice
         dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc")})
         mapped = write_coordinates(dataset, self._description)
         for name, band, stored in zip(self._variables, self._description.bands, self._types, strict=True):
@@ -187,6 +188,7 @@ class NetCDFWriter:
             found["fill_value"] = stored.dtype.type(stored.nodata)
         if self._axes.names:
             found["chunksizes"] = self._axes.chunks(self.align)
+            found["chunk_cache"] = 1  # chunks come whole, so HDF5 need not keep them
             if self._level:
                 found |= {"compression": "zlib", "complevel": self._level}
         return found

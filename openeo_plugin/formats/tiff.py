@@ -45,9 +45,9 @@ class Tag:
         return numbers.size, numbers.tobytes()
 
 
-def framed(tile: bytes) -> tuple[bytes, bytes, bytes]:
+def framed(tile: bytes | memoryview) -> tuple[bytes, bytes | memoryview, bytes]:
     """A tile with its leader and trailer."""
-    return struct.pack("<I", len(tile)), tile, tile[-4:]
+    return struct.pack("<I", len(tile)), tile, bytes(tile[-4:])
 
 
 def head(directories: Sequence[Sequence[Tag]], *, bands: int, big: bool) -> bytes:

@@ -10,6 +10,7 @@ import copy
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openeo_plugin.cube.pixels import Lanes, Pixels
@@ -18,30 +19,40 @@ from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
 from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph, callbacks, references
 from openeo_plugin.graph.validate import mismatch
-from openeo_plugin.processes.environment import Environment
+from openeo_plugin.processes.environment import Environment, Postponed
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a graph is evaluated: what it may call, and the values of parameters, nearest first.
+
+    trusted: the graph was evaluated before with values of the same kinds, so arguments need not be checked again.
+    """
+
+    lookup: ProcessLookup
+    environment: Environment
+    parameters: Mapping[str, Any]
+    path: str = ""
+    trusted: bool = False
+
+    def inside(self, node: str) -> str:
+        """The path of a node."""
+        return f"{self.path}/{node}" if self.path else node
 
 
 class Callback:
     """A process graph given as an argument: call it with the parameters that the process promises.
 
-    Parameters of the graphs around it are seen as well, nearest first.
+    Parameters of the graphs around it are seen as well, nearest first. Its first call, with pixels of no extent, checks
+    every argument; later calls, window by window, trust it.
     """
 
-    def __init__(
-        self,
-        graph: ProcessGraph,
-        lookup: ProcessLookup,
-        environment: Environment,
-        outer: Mapping[str, Any],
-        path: str = "",
-    ) -> None:
+    def __init__(self, graph: ProcessGraph, scope: Scope) -> None:
         self.graph = graph
-        self.path = path
-        self._lookup = lookup
-        self._environment = environment
-        self._outer = outer
+        self._scope = scope
+        self._kinds: dict[str, type] | None = None
 
     @property
     def tells_null(self) -> bool:
@@ -50,8 +61,11 @@ class Callback:
 
     def __call__(self, **parameters: Any) -> Any:
         """The value of the result node."""
-        scope = {**self._outer, **parameters}
-        return evaluate(self.graph, self._lookup, self._environment, scope, self.path)
+        kinds = {name: type(value) for name, value in parameters.items()}
+        scope = replace(self._scope, parameters={**self._scope.parameters, **parameters}, trusted=kinds == self._kinds)
+        value = _evaluated(self.graph, scope)
+        self._kinds = kinds
+        return value
 
 
 KEEP_NAN = frozenset(
@@ -81,9 +95,13 @@ def evaluate(
 
     Raises: OpenEOError with the id of the node at fault.
     """
+    return _evaluated(graph, Scope(lookup, environment, parameters, path))
+
+
+def _evaluated(graph: ProcessGraph, scope: Scope) -> Any:
     values: dict[str, Any] = {}
     for node in graph.nodes.values():
-        values[node.id] = call(node, lookup, environment, values, parameters, f"{path}/{node.id}" if path else node.id)
+        values[node.id] = call(node, values, scope)
     return values[graph.result]
 
 
@@ -95,51 +113,35 @@ def evaluate_all(
     faults: list[OpenEOError],
 ) -> None:
     """Evaluate every node that can be; add the fault of every node that can't. Nodes behind a fault are left out."""
+    scope = Scope(lookup, environment, parameters)
     values: dict[str, Any] = {}
     for node in graph.nodes.values():
         if any(isinstance(r, FromNode) and r.node not in values for r in references(node.arguments)):
             continue
         try:
-            values[node.id] = call(node, lookup, environment, values, parameters, node.id)
+            values[node.id] = call(node, values, scope)
+        except Postponed:
+            continue
         except OpenEOError as error:
             faults.append(error)
 
 
-def call(
-    node: Node,
-    lookup: ProcessLookup,
-    environment: Environment,
-    values: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    path: str,
-) -> Any:
+def call(node: Node, values: Mapping[str, Any], scope: Scope) -> Any:
     """The value of one node, given the values of those before it."""
-    definition = lookup.find(node.process_id, node.namespace)
+    definition = scope.lookup.find(node.process_id, node.namespace)
+    path = scope.inside(node.id)
     if definition is None:
         raise OpenEOError(
             "ProcessUnsupported",
             node=path,
             process=node.process_id,
             namespace=node.namespace or "backend",
-            suggestion=suggest(node.process_id, lookup.known()),
+            suggestion=suggest(node.process_id, scope.lookup.known()),
         )
-
-    def resolve(value: Any) -> Any:
-        if isinstance(value, FromNode):
-            return values[value.node]
-        if isinstance(value, FromParameter):
-            return _parameter(parameters, value.name)
-        if isinstance(value, ProcessGraph):
-            return Callback(value, lookup, environment, parameters, path)
-        if isinstance(value, list):
-            return [resolve(v) for v in value]
-        if isinstance(value, dict):
-            return {k: resolve(v) for k, v in value.items()}
-        return value
-
     try:
-        arguments = {name: resolve(value) for name, value in node.arguments.items()}
-        return invoke(definition, arguments, lookup, environment, path)
+        inner = replace(scope, path=path)
+        arguments = {name: _resolved(value, values, inner) for name, value in node.arguments.items()}
+        return invoke(definition, arguments, inner)
     except OpenEOError as error:
         if error.node is None:
             raise error.at(path) from None
@@ -150,6 +152,21 @@ def call(
         raise OpenEOError("ProcessGraphInvalid", node=path, reason=reason) from error
 
 
+def _resolved(value: Any, values: Mapping[str, Any], scope: Scope) -> Any:
+    """An argument with its references replaced. No closure: a cycle would keep windows of pixels alive."""
+    if isinstance(value, FromNode):
+        return values[value.node]
+    if isinstance(value, FromParameter):
+        return _parameter(scope.parameters, value.name)
+    if isinstance(value, ProcessGraph):
+        return Callback(value, scope)
+    if isinstance(value, list):
+        return [_resolved(v, values, scope) for v in value]
+    if isinstance(value, dict):
+        return {k: _resolved(v, values, scope) for k, v in value.items()}
+    return value
+
+
 def _parameter(parameters: Mapping[str, Any], name: str) -> Any:
     if name not in parameters:
         known = ", ".join(sorted(parameters)) or "none"
@@ -157,14 +174,8 @@ def _parameter(parameters: Mapping[str, Any], name: str) -> Any:
     return parameters[name]
 
 
-def invoke(
-    definition: ProcessDefinition,
-    arguments: dict[str, Any],
-    lookup: ProcessLookup,
-    environment: Environment,
-    path: str,
-) -> Any:
-    """Call a process with resolved arguments.
+def invoke(definition: ProcessDefinition, arguments: dict[str, Any], scope: Scope) -> Any:
+    """Call a process with resolved arguments; `scope.path` is that of the node.
 
     Raises: ProcessParameterUnsupported, ProcessParameterRequired, ProcessParameterInvalid, and what the process raises.
     """
@@ -182,13 +193,14 @@ def invoke(
                 raise OpenEOError("ProcessParameterRequired", process=definition.id, parameter=parameter.name)
             given[parameter.name] = copy.copy(parameter.default)
             continue
-        check(definition, parameter, value)
+        if not scope.trusted:
+            check(definition, parameter, value)
         given[parameter.name] = value
     if definition.function is None:
-        return _user_defined(definition, given, lookup, environment, path)
+        return _user_defined(definition, given, scope)
     keywords = {_python_name(definition, name): value for name, value in given.items()}
     if definition.needs_environment:
-        keywords["environment"] = environment.at(path)
+        keywords["environment"] = scope.environment.at(scope.path)
     return definition.function(**keywords)
 
 
@@ -200,16 +212,10 @@ def _python_name(definition: ProcessDefinition, name: str) -> str:
     return reserved.get(name, name)
 
 
-def _user_defined(
-    definition: ProcessDefinition,
-    given: dict[str, Any],
-    lookup: ProcessLookup,
-    environment: Environment,
-    path: str,
-) -> Any:
+def _user_defined(definition: ProcessDefinition, given: dict[str, Any], scope: Scope) -> Any:
     from openeo_plugin.graph.parse import parse
 
-    return evaluate(parse(definition.process_graph), lookup, environment, given, path)
+    return evaluate(parse(definition.process_graph), scope.lookup, scope.environment, given, scope.path)
 
 
 _COMPUTED = (Pixels, Lanes, Callback)

@@ -16,7 +16,7 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.graph.definition import ProcessDefinition
 from openeo_plugin.graph.parse import parse
 from openeo_plugin.processes.environment import SavedResult
-from openeo_plugin.processes.evaluate import Callback, invoke
+from openeo_plugin.processes.evaluate import Callback, Scope, invoke
 from openeo_plugin.processes.registry import predefined
 
 
@@ -86,7 +86,7 @@ def run(case: Case) -> Outcome:
     try:
         arguments = {n: argument(official.resolved(v)) for n, v in case.spec["arguments"].items()}
         expected = official.resolved(case.spec.get("returns"))
-        value = invoke(definition, arguments, Lookup(), EmptyEnvironment(), "case")
+        value = invoke(definition, arguments, Scope(Lookup(), EmptyEnvironment(), {}, "case"))
         found = cube_value(value) if isinstance(value, Operator) else value
     except OpenEOError as error:
         if throws is True or throws == error.code:
@@ -122,7 +122,7 @@ def argument(value: Any) -> Any:
         return LabelledArray([argument(e["value"]) for e in elements], [e["key"] for e in elements])
     if "process_graph" in value:
         graph = parse(renamed(value["process_graph"]))
-        return Callback(graph, Lookup(), EmptyEnvironment(), {}, "case")
+        return Callback(graph, Scope(Lookup(), EmptyEnvironment(), {}, "case"))
     return {k: argument(v) for k, v in value.items()}
 
 

@@ -14,6 +14,7 @@ from openeo_plugin.cube.dimensions import BandsDimension, Label, LabelledDimensi
 from openeo_plugin.cube.pixels import Block, Lanes, Pixels, stack
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.probe import Compute, as_pixels, band_of, empty_pixels, tells_null
+from openeo_plugin.engine.slabs import in_slabs
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,11 @@ class MapPixels:
         return Block(tuple(self._one(p, exact=request.exact) for p in inputs[0].bands))
 
     def _one(self, pixels: Pixels, *, exact: bool) -> Pixels:
-        value = self.callback(x=pixels, context=self.context)
-        return as_pixels(value, pixels.shape).settled(exact=exact)
+        def compute(parts: Sequence[Pixels]) -> Pixels:
+            value = self.callback(x=parts[0], context=self.context)
+            return as_pixels(value, parts[0].shape).settled(exact=exact)
+
+        return in_slabs([pixels], compute)
 
 
 def map_pixels(node: str, cube: Operator, callback: Compute, context: Any) -> MapPixels:
@@ -74,9 +78,14 @@ class ReduceBands:
         shape = (*(len(own) for own in request.labels), *request.window.shape)
         elements = [] if inputs[0] is None else list(inputs[0].bands)
         labels = source.bands_dimension.labels if source.bands_dimension else None
-        lanes = lanes_with_gaps(labels, elements, self.read or (0,), len(source.bands), shape)
-        value = self.callback(data=lanes, context=self.context)
-        return Block((as_pixels(value, shape).settled(exact=request.exact),))
+
+        def compute(parts: Sequence[Pixels]) -> Pixels:
+            own = parts[0].shape if parts else shape
+            lanes = lanes_with_gaps(labels, parts, self.read or (0,), len(source.bands), own)
+            value = self.callback(data=lanes, context=self.context)
+            return as_pixels(value, own).settled(exact=request.exact)
+
+        return Block((in_slabs(elements, compute) if elements else compute([]),))
 
 
 def lanes_with_gaps(

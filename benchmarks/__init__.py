@@ -1,0 +1,1 @@
+"""Workloads that users run, beside a hand-tuned bound: see docs/performance.md."""
