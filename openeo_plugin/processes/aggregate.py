@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import time
 from typing import Annotated, Any
 
 from openeo_plugin.cube.dimensions import LabelledDimension
@@ -11,9 +13,11 @@ from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.callbacks import aggregate_labels
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
-from openeo_plugin.processes.periods import PERIODS, groups, in_interval
+from openeo_plugin.processes.periods import PERIODS, at_times, groups, in_interval
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import LabeledReducer, Labels, TemporalCube, TemporalIntervals
+
+_TIME = re.compile(r"^\d{2}:\d{2}:\d{2}$")
 
 PeriodName = Annotated[str, Schema({"type": "string", "enum": list(PERIODS)})]
 
@@ -90,7 +94,8 @@ def aggregate_temporal(
 
     Args:
         data: a cube with a temporal dimension.
-        intervals: start <= t < end each; they may overlap.
+        intervals: start <= t < end each; they may overlap. With times of day (in UTC) instead of instants, every day
+            counts; one that ends before it starts goes over midnight.
         reducer: gives one value for all values of an interval.
         labels: one for each interval; by default the starts of the intervals.
         dimension: may be null if there is one temporal dimension.
@@ -101,12 +106,42 @@ def aggregate_temporal(
     """
     temporal = temporal_dimension(data, dimension)
     own = [str(label) for label in temporal.labels]
-    members = [in_interval(own, *interval(i, "aggregate_temporal", "intervals")) for i in intervals]
+    try:
+        members = [_members(own, i) for i in intervals]
+    except ValueError:
+        reason = f"the labels of the dimension '{temporal.name}' are no instants."
+        raise _refused("data", reason) from None
     if labels and len(labels) != len(intervals):
-        reason = f"{len(labels)} labels are given for {len(intervals)} intervals."
-        raise OpenEOError("ProcessParameterInvalid", process="aggregate_temporal", parameter="labels", reason=reason)
-    named = tuple(labels) if labels else tuple(str(start) for start, _ in intervals)
+        raise _refused("labels", f"{len(labels)} labels are given for {len(intervals)} intervals.")
+    named = tuple(labels) if labels else _starts(intervals)
     if len(set(named)) < len(named):
         raise OpenEOError("DistinctDimensionLabelsRequired")
     made = replace(temporal, labels=named)
     return aggregate_labels(environment.node, data, temporal.name, tuple(members), made, reducer, context)
+
+
+def _refused(parameter: str, reason: str) -> OpenEOError:
+    return OpenEOError("ProcessParameterInvalid", process="aggregate_temporal", parameter=parameter, reason=reason)
+
+
+def _starts(intervals: list[Any]) -> tuple[str, ...]:
+    if any(start is None for start, _ in intervals):
+        raise _refused("labels", "an interval with an open start has no label by itself; give labels.")
+    return tuple(str(start) for start, _ in intervals)
+
+
+def _members(labels: list[str], extent: Any) -> tuple[int, ...]:
+    """Indices of the labels in an interval of instants, or of times of day.
+
+    Raises: ProcessParameterInvalid, TemporalExtentEmpty; ValueError if a label is no instant.
+    """
+    given = [end for end in extent if end is not None]
+    if not given or not all(isinstance(end, str) and _TIME.match(end) for end in given):
+        return in_interval(labels, *interval(extent, "aggregate_temporal", "intervals"))
+    try:
+        start, end = (None if text is None else time.fromisoformat(text) for text in extent)
+    except ValueError:
+        raise _refused("intervals", f"{extent} are no times of day.") from None
+    if start == end:
+        raise OpenEOError("TemporalExtentEmpty")
+    return at_times(labels, start, end)

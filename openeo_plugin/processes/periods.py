@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from openeo_plugin.cube.instants import Instant, parse_instant
 
@@ -103,5 +103,17 @@ def in_interval(labels: Sequence[str], start: Instant | None, end: Instant | Non
     for index, label in enumerate(labels):
         instant = parse_instant(label)
         if (start is None or instant >= start) and (end is None or instant < end):
+            found.append(index)
+    return tuple(found)
+
+
+def at_times(labels: Sequence[str], start: time | None, end: time | None) -> tuple[int, ...]:
+    """Indices of the labels whose time of day (UTC) is in [start, end); over midnight if it ends before it starts."""
+    found = []
+    for index, label in enumerate(labels):
+        own = _moment(parse_instant(label)).time()
+        after, before = start is None or start <= own, end is None or own < end
+        over_midnight = start is not None and end is not None and end < start
+        if (after or before) if over_midnight else (after and before):
             found.append(index)
     return tuple(found)
