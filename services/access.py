@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from openeo_plugin.errors import OpenEOError
 from services.dates import dates_of
 from services.gate import Gate
+from services.readable import Readable
 from services.registry import parameter_defaults, service_type
-from services.render import Readable
 from services.served import ServedService, map_description
 from services.style import bind
 

@@ -13,6 +13,8 @@ from numbers import Real
 from typing import Any
 
 from openeo_plugin.errors import OpenEOError
+from services.algorithm import NAMES, check_algorithm, check_contrast
+from services.expression import MAX_LETTERS, check_syntax
 
 Check = Callable[[Any], str | None]
 
@@ -108,6 +110,26 @@ def _check_categories(value: Any) -> str | None:
     return next((fault for fault in map(_check_category, value) if fault), None)
 
 
+def _check_expression(value: Any) -> str | None:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or len(texts) not in (1, 3):
+        return "one expression, or a list of three (red, green, blue) is expected"
+    return next((fault for fault in map(check_syntax, texts) if fault), None)
+
+
+def _check_percentiles(value: Any) -> str | None:
+    if _is_range(value) and value[0] >= 0 and value[1] <= 100:
+        return None
+    return "[low, high] with 0 <= low < high <= 100 is expected"
+
+
+def _one_of(*allowed: str) -> Check:
+    def check(value: Any) -> str | None:
+        return None if isinstance(value, str) and value in allowed else f"{' or '.join(allowed)} is expected"
+
+    return check
+
+
 def _check_tile_size(value: Any) -> str | None:
     allowed = value in TILE_SIZES and not isinstance(value, bool)
     return None if allowed else f"{' or '.join(map(str, TILE_SIZES))} is expected"
@@ -121,6 +143,7 @@ def colormap_names() -> list[str]:
 
 
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_EXPRESSION = {"type": "string", "maxLength": MAX_LETTERS}
 _CATEGORY = {
     "type": "object",
     "required": ["value", "color"],
@@ -147,9 +170,45 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "rescale",
             "The values shown as the darkest and the brightest colour, for all bands or for each. By default 8-bit "
-            "bands are shown as they are, others between the 2nd and 98th percentile of a coarse preview.",
+            "bands are shown as they are, others between two percentiles of a coarse preview.",
             {"type": "array", "anyOf": [_NUMBERS, {"type": "array", "items": _NUMBERS, "minItems": 1, "maxItems": 3}]},
             _check_rescale,
+        ),
+        Setting(
+            "percentiles",
+            "Which percentiles of a coarse preview are shown as the darkest and the brightest colour where `rescale` "
+            "is not given.",
+            {**_NUMBERS, "default": [2, 98]},
+            _check_percentiles,
+        ),
+        Setting(
+            "expression",
+            "What is shown in place of bands, computed from them: one expression, or three for red, green and blue. "
+            "Names of bands (or b1, b2, ... by place), numbers, + - * / ** %, comparisons, and, or, not, and abs, "
+            "sqrt, exp, log, log10, min, max, where. For instance (B08 - B04) / (B08 + B04).",
+            {"anyOf": [_EXPRESSION, {"type": "array", "items": _EXPRESSION, "minItems": 1, "maxItems": 3}]},
+            _check_expression,
+        ),
+        Setting(
+            "algorithm",
+            "Relief computed from one band or expression of heights: hillshade, slope, contours, terrarium or "
+            "terrainrgb, with its parameters, for instance azimuth, angle_altitude and z_exaggeration of hillshade.",
+            {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "enum": list(NAMES)}}},
+            check_algorithm,
+        ),
+        Setting(
+            "contrast",
+            "Operations on red, green and blue: gamma BANDS VALUE, sigmoidal BANDS CONTRAST BIAS, saturation VALUE, "
+            "separated by commas.",
+            {"type": "string", "maxLength": 200},
+            check_contrast,
+        ),
+        Setting(
+            "resampling",
+            "How values are found between the pixels of the data when a map is looked at closely. By default "
+            "measurements are blended, classes and masks are not.",
+            {"type": "string", "enum": ["auto", "nearest", "bilinear"], "default": "auto"},
+            _one_of("auto", "nearest", "bilinear"),
         ),
         Setting("colormap", "Name of a colour map for a single band.", {"type": "string"}, _check_colormap),
         Setting(

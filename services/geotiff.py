@@ -17,14 +17,17 @@ from openeo_plugin.cube.pixels import Block
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.registry import format_named
-from services.render import Readable, read
+from services.readable import Readable, read
 
 WINDOW_PX = 2048
-MEDIA_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 
 def geotiff(
-    plan: Readable, geobox: GeoBox, bands: Sequence[int], labels: Mapping[str, Sequence[int]], context: RunContext
+    plan: Readable,
+    geobox: GeoBox,
+    bands: Sequence[int],
+    labels: Mapping[str, Sequence[int]],
+    context: RunContext | None = None,
 ) -> bytes:
     """A GeoTIFF of some bands of a plan on a grid.
 

@@ -18,7 +18,12 @@ def legend_size(style: Style) -> tuple[int, int] | None:
     """(width, height) of the legend in pixels; None for a colour composite, which has none."""
     if style.categories:
         return WIDTH_PX, ROW_PX * len(style.categories)
-    return (WIDTH_PX, RAMP_HEIGHT_PX) if len(style.bands) == 1 else None
+    return (WIDTH_PX, RAMP_HEIGHT_PX) if style.count == 1 and _is_ramp(style) else None
+
+
+def _is_ramp(style: Style) -> bool:
+    """Shades of a relief stand for no value."""
+    return style.algorithm is None or style.algorithm.extent is not None
 
 
 def legend(style: Style) -> Image.Image:

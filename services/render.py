@@ -2,54 +2,48 @@
 
 A single band becomes a palette picture (one byte per pixel, palette and transparency in the PNG), three bands an RGB
 or RGBA one. Null and NaN are transparent.
+
+plan -> `sampling` (values of one or three layers) -> `picture` (colours) -> `encode` (file)
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
-from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.pixels import Array, Block, Mask, Pixels
+from openeo_plugin.cube.pixels import Array, Pixels
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
+from services.algorithm import with_contrast
+from services.geotiff import geotiff
+from services.readable import Readable, Selection, read
+from services.sampling import layers
 from services.style import RAMP, Range, Style
 
 PREVIEW_PX = 256
-PERCENTILES = (2, 98)
 MEDIA_TYPES = {
     "png": "image/png",
     "jpeg": "image/jpeg",
     "webp": "image/webp",
     "npy": "application/x-npy",
+    "tif": "image/tiff; application=geotiff; profile=cloud-optimized",
 }
 
-Selection = Mapping[str, Sequence[int]]
 
-
-class Readable(Protocol):
-    """The part of a plan that pictures need."""
-
-    @property
-    def description(self) -> CubeDescription | None: ...  # noqa: D102
-
-    def read(  # noqa: D102
-        self,
-        geobox: GeoBox,
-        *,
-        bands: Sequence[int] | None = None,
-        labels: Selection | None = None,
-        context: RunContext | None = None,
-    ) -> Block: ...
-
-
-def render(plan: Readable, geobox: GeoBox, style: Style, labels: Selection, image_format: str = "png") -> bytes:
+def render(
+    plan: Readable,
+    geobox: GeoBox,
+    style: Style,
+    labels: Selection,
+    image_format: str = "png",
+    context: RunContext | None = None,
+) -> bytes:
     """The picture of a plan on a grid.
 
     Args:
@@ -57,28 +51,21 @@ def render(plan: Readable, geobox: GeoBox, style: Style, labels: Selection, imag
         geobox: the pixels wanted.
         style: with ranges, unless it needs none.
         labels: one label of every labelled dimension.
-        image_format: a key of `MEDIA_TYPES`; `npy` gives the values as float32 or float64, null as NaN, in the order
-            (band, y, x).
-    """
-    pixels = read(plan, geobox, style.bands, labels)
-    if image_format == "npy":
-        return encode_values(np.stack([band.real() for band in pixels]))
-    return encode(picture(pixels, style), image_format)
-
-
-def read(
-    plan: Readable, geobox: GeoBox, bands: Sequence[int], labels: Selection, context: RunContext | None = None
-) -> list[Pixels]:
-    """Bands of a plan on a grid at one label of every labelled dimension; values are (rows, columns).
-
+        image_format: a key of `MEDIA_TYPES`. `npy` gives the values of the style's bands as float32 or float64, null
+            as NaN, in the order (band, y, x); `tif` in the type of the bands. Neither is styled.
+        context: where to look whether the client still waits.
     Raises: Canceled.
     """
-    block = plan.read(geobox, bands=bands, labels=labels, context=context)
-    return [_flat(band, (geobox.shape.y, geobox.shape.x)) for band in block.bands]
+    if image_format == "npy":
+        pixels = read(plan, geobox, style.bands, labels, context)
+        return encode_values(np.stack([band.real() for band in pixels]))
+    if image_format == "tif":
+        return geotiff(plan, geobox, style.bands, labels, context)
+    return encode(picture(layers(plan, geobox, style, labels, context), style), image_format)
 
 
 def with_ranges(plan: Readable, style: Style, choices: Sequence[Selection]) -> Style:
-    """The style with its ranges estimated: 2nd to 98th percentile of a coarse preview of the whole cube.
+    """The style with its ranges estimated: percentiles of a coarse preview of the whole cube.
 
     Args:
         plan: evaluated on its own grid at no more than 256 pixels.
@@ -90,10 +77,10 @@ def with_ranges(plan: Readable, style: Style, choices: Sequence[Selection]) -> S
     if plan.description is None:
         raise OpenEOError("ProcessGraphInvalid", reason="the result is no raster cube")
     grid = preview_grid(plan.description.grid, PREVIEW_PX)
-    ranges: list[Range | None] = [None] * len(style.bands)
+    ranges: list[Range | None] = [None] * style.count
     for labels in choices:
-        for i, band in enumerate(read(plan, grid, style.bands, labels)):
-            ranges[i] = ranges[i] or _percentiles(band.real())
+        for i, band in enumerate(layers(plan, grid, style, labels)):
+            ranges[i] = ranges[i] or _percentiles(band.real(), style.percentiles)
         if all(ranges):
             break
     return replace(style, ranges=tuple(found or (0.0, 1.0) for found in ranges))
@@ -111,6 +98,8 @@ def picture(pixels: Sequence[Pixels], style: Style) -> Image.Image:
     assert style.ranges is not None, "the ranges of a style are estimated before it is used"
     if len(pixels) == 3:
         levels = [_levels(band, extent) for band, extent in zip(pixels, style.ranges, strict=True)]
+        if style.contrast:
+            levels = list(with_contrast(np.stack(levels), style.contrast))
         alpha = _alpha(pixels)
         if alpha.all():
             return Image.fromarray(np.dstack(levels), "RGB")
@@ -147,14 +136,6 @@ def on_white(image: Image.Image) -> Image.Image:
     """The picture without transparency."""
     rgba = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-
-
-def _flat(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
-    """One label of every dimension: drop the leading axes of length one."""
-    mask = None
-    if pixels.mask is not None and not pixels.nan_marks:
-        mask = Mask(np.broadcast_to(pixels.mask.flags(), pixels.values.shape).reshape(shape))
-    return Pixels(pixels.values.reshape(shape), pixels.nodata, mask, pixels.palette)
 
 
 def _codes(pixels: Pixels, scale: Callable[[Array], Array]) -> Array:
@@ -212,18 +193,23 @@ def _palette_picture(codes: Array, style: Style) -> Image.Image:
 
 def _grey_picture(pixels: Pixels) -> Image.Image:
     """8-bit values as they are."""
-    levels = pixels.plain().values.astype(np.uint8)
+    levels = _bytes(pixels.plain().values)
     null = pixels.null()
     if null is None or not null.any():
         return Image.fromarray(levels, "L")
     return Image.fromarray(np.dstack([levels, np.where(null, 0, 255).astype(np.uint8)]), "LA")
 
 
+def _bytes(values: Array) -> Array:
+    """Values of an 8-bit band, which resampling may have made real numbers."""
+    return np.rint(np.nan_to_num(values)).astype(np.uint8) if values.dtype.kind == "f" else values.astype(np.uint8)
+
+
 def _levels(pixels: Pixels, extent: Range | None) -> Array:
     """Brightness 0..255 of one of three bands."""
     values = pixels.plain().values
     if extent is None:
-        return values.astype(np.uint8)
+        return _bytes(values)
     return _scaled(values, lambda some: _ramp(some, extent, 0, 255))
 
 
@@ -239,11 +225,11 @@ def _alpha(pixels: Sequence[Pixels]) -> Array:
     return np.where(hidden, 0, 255).astype(np.uint8)
 
 
-def _percentiles(values: Array) -> Range | None:
+def _percentiles(values: Array, percentiles: Range) -> Range | None:
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return None
-    low, high = (float(v) for v in np.percentile(finite, PERCENTILES))
+    low, high = (float(v) for v in np.percentile(finite, percentiles))
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -15,15 +15,19 @@ from odc.geo.geobox import GeoBox
 from rasterio.warp import transform, transform_bounds
 
 from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from services import render
 from services.dates import Dates, dates_of, selection
 from services.gate import Gate
+from services.geotiff import geotiff
+from services.readable import Readable, read
 from services.style import Style, bind
 from services.tile_matrix import WEB_MERCATOR, zoom_of
+from services.visit import current_context
 
 Bounds = tuple[float, float, float, float]
-Planner = Callable[[Mapping[str, Any]], render.Readable]
+Planner = Callable[[Mapping[str, Any]], Readable]
 
 GEOGRAPHIC = "EPSG:4326"
 MERCATOR_LATITUDE = 85.05112877980659
@@ -37,11 +41,13 @@ class MapRequest:
         geobox: the pixels wanted.
         time: the date as the client wrote it; None for the service's default.
         tile: (z, x, y), rows counted from the north, if a tile is asked for.
+        context: canceled when the client has left.
     """
 
     geobox: GeoBox
     time: str | None = None
     tile: tuple[int, int, int] | None = None
+    context: RunContext = field(default_factory=current_context)
 
     @property
     def crs(self) -> str:
@@ -117,13 +123,13 @@ class ServedService:
         if not self.covers(request.geobox):
             return self._nothing(request.geobox, image_format)
         labels = selection(self.description, self.dates, index)
-        return render.render(self.plan_for(request), request.geobox, self.style, labels, image_format)
+        return render.render(self.plan_for(request), request.geobox, self.style, labels, image_format, request.context)
 
     def values(self, request: MapRequest) -> np.ndarray[Any, Any]:
         """Values of all bands, (band, y, x) as floating-point numbers, null as NaN."""
         labels = selection(self.description, self.dates, self.dates.index(request.time))
         everything = range(len(self.description.bands))
-        pixels = render.read(self.plan_for(request), request.geobox, everything, labels)
+        pixels = read(self.plan_for(request), request.geobox, everything, labels, request.context)
         return np.stack([band.real() for band in pixels])
 
     def values_at(self, x: float, y: float, crs: str, time: str | None = None) -> dict[str, float | None]:
@@ -148,7 +154,7 @@ class ServedService:
             return None
         return GeoBox((1, 1), grid.affine @ Affine.translation(math.floor(column), math.floor(row)), grid.crs)
 
-    def plan_for(self, request: MapRequest) -> render.Readable:
+    def plan_for(self, request: MapRequest) -> Readable:
         """The plan for a request: the same for all, unless the process graph refers to process parameters."""
         if not self._uses:
             return self._plan
@@ -185,12 +191,15 @@ class ServedService:
 
     def _nothing(self, geobox: GeoBox, image_format: str) -> bytes:
         height, width = geobox.shape
+        if image_format == "tif":
+            labels = selection(self.description, self.dates, self.dates.default)
+            return geotiff(self._plan, geobox, self._style.bands, labels)
         if image_format == "npy":
             return render.encode_values(np.full((len(self._style.bands), height, width), np.nan, np.float32))
         return render.encode(render.blank(height, width), image_format)
 
 
-def map_description(plan: render.Readable) -> CubeDescription:
+def map_description(plan: Readable) -> CubeDescription:
     """What cube a plan gives, if a map can be made of it.
 
     Raises: ProcessGraphInvalid.

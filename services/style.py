@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.errors import OpenEOError
+from services.algorithm import Algorithm, algorithm
 from services.configuration import DEFAULT_TILE_SIZE, check_configuration
+from services.expression import Expression, expression
 
 Range = tuple[float, float]
 Color = tuple[int, int, int, int]
@@ -39,6 +41,11 @@ class Style:
         colormap: name of a colour map for a single band; None shows it in grey.
         categories: if any, they are all that is shown.
         tile_size: of a tile, in pixels.
+        expressions: if any, one or three; what they give is shown in place of the bands, which they need.
+        algorithm: applied to the single band or expression.
+        percentiles: of the values, for ranges that are estimated.
+        contrast: operations on red, green and blue.
+        smooth: whether values are blended where pixels of the cube are larger than those of the screen.
     """
 
     bands: tuple[int, ...]
@@ -46,6 +53,16 @@ class Style:
     colormap: str | None = None
     categories: tuple[Category, ...] = ()
     tile_size: int = DEFAULT_TILE_SIZE
+    expressions: tuple[Expression, ...] = ()
+    algorithm: Algorithm | None = None
+    percentiles: Range = (2.0, 98.0)
+    contrast: str | None = None
+    smooth: bool = False
+
+    @property
+    def count(self) -> int:
+        """Layers that are shown: one, or red, green and blue."""
+        return self.algorithm.layers if self.algorithm else len(self.expressions or self.bands)
 
     @property
     def needs_ranges(self) -> bool:
@@ -70,18 +87,59 @@ def bind(configuration: Mapping[str, Any], description: CubeDescription) -> Styl
     """
     check_configuration(configuration)
     given = {name: value for name, value in configuration.items() if value is not None}
-    bands = _bands(given.get("bands"), description.bands)
-    single = len(bands) == 1
-    for name in ("colormap", "categories"):
-        if name in given and not single:
-            raise OpenEOError("ServiceConfigInvalid", parameter=name, reason="it needs exactly one band")
-    return Style(
-        bands=bands,
-        ranges=_ranges(given.get("rescale"), bands, description, given),
+    style = _layers(given, description)
+    for name, count in (("colormap", 1), ("categories", 1), ("contrast", 3)):
+        if name in given and style.count != count:
+            needed = "exactly one band" if count == 1 else "three bands"
+            raise OpenEOError("ServiceConfigInvalid", parameter=name, reason=f"it needs {needed}")
+    return replace(
+        style,
+        ranges=_ranges(given, style, description),
         colormap=given.get("colormap"),
         categories=tuple(_category(item) for item in given.get("categories", ())),
         tile_size=given.get("tile_size", DEFAULT_TILE_SIZE),
+        percentiles=tuple(given.get("percentiles", (2.0, 98.0))),
+        contrast=given.get("contrast"),
+        smooth=_is_smooth(given, style, description),
     )
+
+
+def _layers(given: Mapping[str, Any], description: CubeDescription) -> Style:
+    """Which bands, expressions and algorithm a configuration names."""
+    relief = algorithm(given["algorithm"]) if "algorithm" in given else None
+    texts = given.get("expression")
+    if texts is None:
+        style = Style(_bands(given.get("bands"), description.bands), algorithm=relief)
+    elif "bands" in given:
+        raise OpenEOError("ServiceConfigInvalid", parameter="bands", reason="an expression names its bands itself")
+    else:
+        made = tuple(_expression(text, description.bands) for text in ([texts] if isinstance(texts, str) else texts))
+        needed = tuple(sorted({band for one in made for band in one.bands}))
+        style = Style(needed, expressions=made, algorithm=relief)
+    if relief and len(style.expressions or style.bands) != 1:
+        raise OpenEOError("ServiceConfigInvalid", parameter="algorithm", reason="it needs exactly one band")
+    return style
+
+
+def _expression(text: str, bands: tuple[Band, ...]) -> Expression:
+    try:
+        return expression(text, bands)
+    except ValueError as error:
+        raise OpenEOError("ServiceConfigInvalid", parameter="expression", reason=str(error)) from None
+
+
+def _is_smooth(given: Mapping[str, Any], style: Style, description: CubeDescription) -> bool:
+    if given.get("resampling", "auto") != "auto":
+        return bool(given["resampling"] == "bilinear")
+    return "categories" not in given and all(is_continuous(description.bands[band]) for band in style.bands)
+
+
+def is_continuous(band: Band) -> bool:
+    """Whether values between two values mean something: measurements, not classes, masks or bit flags."""
+    if band.dtype.kind == "f":
+        return True
+    named = band.unit is not None or band.center_wavelength_um is not None or band.common_name is not None
+    return band.dtype.kind in "iu" and (named or band.scale != 1 or band.offset != 0)
 
 
 def _bands(given: list[str | int] | None, bands: tuple[Band, ...]) -> tuple[int, ...]:
@@ -103,17 +161,18 @@ def _band(name: str | int, bands: tuple[Band, ...]) -> int:
     return index
 
 
-def _ranges(
-    given: list[Any] | None, bands: tuple[int, ...], description: CubeDescription, configuration: Mapping[str, Any]
-) -> tuple[Range | None, ...] | None:
-    if given is None:
-        plain = all(description.bands[index].dtype == np.uint8 for index in bands)
-        if not plain:
+def _ranges(given: Mapping[str, Any], style: Style, description: CubeDescription) -> tuple[Range | None, ...] | None:
+    if style.algorithm and (style.count == 3 or "rescale" not in given):
+        extent = style.algorithm.extent or ((0.0, 255.0) if "colormap" in given else None)
+        return (extent,) * style.count
+    if "rescale" not in given:
+        plain = all(description.bands[index].dtype == np.uint8 for index in style.bands)
+        if not plain or style.expressions or "percentiles" in given:
             return None
-        return ((0.0, 255.0),) if "colormap" in configuration else (None,) * len(bands)
-    pairs = given if isinstance(given[0], list) else [given] * len(bands)
-    if len(pairs) != len(bands):
-        reason = f"{len(pairs)} pairs are given for {len(bands)} bands"
+        return ((0.0, 255.0),) if "colormap" in given else (None,) * style.count
+    pairs = given["rescale"] if isinstance(given["rescale"][0], list) else [given["rescale"]] * style.count
+    if len(pairs) != style.count:
+        reason = f"{len(pairs)} pairs are given for {style.count} bands"
         raise OpenEOError("ServiceConfigInvalid", parameter="rescale", reason=reason)
     return tuple((float(low), float(high)) for low, high in pairs)
 

@@ -86,10 +86,11 @@ class WebCoverages:
                 _date_of(served, name)
             return _xml(coverage_descriptions(served, native, asked))
         if operation == "getcoverage":
-            name = given.get("coverageid")
-            if name is None:
+            if "coverageid" not in given:
                 raise WcsError("MissingParameterValue", "coverageId is missing", "coverageId")
-            return self._coverage(served, coverage_of(served, native, parameters, _date_of(served, name)))
+            return self._coverage(
+                served, coverage_of(served, native, parameters, _date_of(served, given["coverageid"]))
+            )
         raise WcsError("OperationNotSupported", f"there is no operation '{operation[:32]}'", "request")
 
     def _coverage(self, served: ServedService, asked: Coverage) -> Response:

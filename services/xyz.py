@@ -26,7 +26,7 @@ from services.render import MEDIA_TYPES, preview_grid
 from services.served import GEOGRAPHIC, MapRequest, ServedService
 from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
 
-Format = Literal["png", "jpeg", "jpg", "webp", "npy"]
+Format = Literal["png", "jpeg", "jpg", "webp", "npy", "tif"]
 Time = Annotated[str | None, Query(max_length=64, description="A date; the service's default if left out.")]
 Zoom = Annotated[int, Path(ge=0)]
 Index = Annotated[int, Path(ge=0)]
