@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def serve(settings: Settings, given: argparse.Namespace) -> int:
     from openeo_plugin.backend import open_backend
 
     listening = listen(settings.host, settings.port)
+    allow_open_files()
     try:
         backend = open_backend(settings)
         refuse_public_demo(settings, [u.name for u in backend.users.list() if u.is_demo])
@@ -40,6 +42,12 @@ def serve(settings: Settings, given: argparse.Namespace) -> int:
     finally:
         listening.close()
     return 0
+
+
+def allow_open_files() -> None:
+    """Let this process open as many files as the system grants: threads keep the datasets they read open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -129,6 +137,7 @@ def worker(settings: Settings, given: argparse.Namespace) -> int:
     from openeo_plugin.jobs.worker import Worker
     from openeo_plugin.jobs.worker_setup import running, warm_up
 
+    allow_open_files()
     warm_up()
     Worker(
         settings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -99,12 +100,25 @@ def run(
     total = sum(group.count for group in groups) + sum(len(requests) for _, requests in stages)
     tally = _Tally(total, on_progress)
     on_progress(Progress(0, total, None))
-    with ThreadPoolExecutor(options.threads, thread_name_prefix="window") as pool:
-        for barrier, requests in stages:
-            _run_stage(pool, barrier, requests, options.threads, context, tally)
-        for group in groups:
-            jobs = (functools.partial(_one_window, group, window, context) for window in group.windows())
-            _run_all(pool, jobs, options.threads, tally)
+    pool = _pool(options.threads)
+    for barrier, requests in stages:
+        _run_stage(pool, barrier, requests, options.threads, context, tally)
+    for group in groups:
+        jobs = (functools.partial(_one_window, group, window, context) for window in group.windows())
+        _run_all(pool, jobs, options.threads, tally)
+
+
+_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
+_POOLS_LOCK = threading.Lock()
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """The threads of this process: kept, since each holds open datasets, and shared, so that runs don't crowd."""
+    key = (os.getpid(), threads)
+    with _POOLS_LOCK:
+        if key not in _POOLS:
+            _POOLS[key] = ThreadPoolExecutor(threads, thread_name_prefix="window")
+        return _POOLS[key]
 
 
 def _run_stage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from xml.sax.saxutils import escape
 
 import rasterio
 import tifffile
+from affine import Affine
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.grid import Grid
@@ -74,15 +76,21 @@ def _sample_tags(layout: CogLayout) -> list[Tag]:
 def geo_tags(grid: Grid) -> list[Tag]:
     """The tags that place a grid on the earth, as GDAL writes them."""
     crs = grid.crs
+    name = None if crs is None else f"EPSG:{crs.epsg}" if crs.epsg else crs.to_wkt()
+    return list(_geo_tags(name, grid.affine))
+
+
+@functools.lru_cache(maxsize=64)
+def _geo_tags(crs: str | None, transform: Affine) -> tuple[Tag, ...]:
     profile: dict[str, Any] = {"driver": "GTiff", "height": 1, "width": 1, "count": 1, "dtype": "uint8"}
     if crs is not None:
-        profile["crs"] = f"EPSG:{crs.epsg}" if crs.epsg else crs.to_wkt()
+        profile["crs"] = crs
     with rasterio.MemoryFile() as memory:
-        with memory.open(transform=grid.affine, **profile):
+        with memory.open(transform=transform, **profile):
             pass
         with tifffile.TiffFile(io.BytesIO(memory.read())) as tiff:
             found = tiff.pages.first.tags
-            return [Tag(code, kind, found[code].value) for code, kind in _GEO_TAGS.items() if code in found]
+            return tuple(Tag(code, kind, found[code].value) for code, kind in _GEO_TAGS.items() if code in found)
 
 
 def _gdal_metadata(bands: Sequence[Band]) -> list[Tag]:

@@ -35,23 +35,40 @@ class ReadingEnvironment:
 
 
 def dataset(path: str, overview: int | None) -> Dataset:
-    """This thread's open dataset of a GeoTIFF, at full resolution (None) or at an overview level (from 0)."""
+    """This thread's open dataset of a GeoTIFF, at full resolution (None) or at an overview level (from 0).
+
+    A file that was replaced since is opened anew.
+    """
     ReadingEnvironment.enter()
-    opened: OrderedDict[tuple[str, int | None], Dataset] = _LOCAL.__dict__.setdefault("opened", OrderedDict())
+    opened: OrderedDict[tuple[str, int | None], tuple[object, Dataset]] = _LOCAL.__dict__.setdefault(
+        "opened", OrderedDict()
+    )
     key = (path, overview)
-    found = opened.get(key)
-    if found is not None:
-        opened.move_to_end(key)
-        return found
+    version = _version(path)
+    held = opened.get(key)
+    if held is not None:
+        if held[0] == version:
+            opened.move_to_end(key)
+            return held[1]
+        opened.pop(key)[1].close()
     level = {} if overview is None else {"overview_level": overview}
+    found: Dataset
     if isinstance(path, RemoteReference):
         found = RemoteDataset(path, **level)
     else:
         found = rasterio.open(path, driver="GTiff", sharing=False, **level)
-    opened[key] = found
+    opened[key] = (version, found)
     if len(opened) > MAX_OPEN:
-        opened.popitem(last=False)[1].close()
+        opened.popitem(last=False)[1][1].close()
     return found
+
+
+def _version(path: str) -> object:
+    """Changes when the file at a path is replaced."""
+    if isinstance(path, RemoteReference):
+        return None
+    status = Path(path).stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read(layer: Layer, overview: int | None, rectangle: tuple[int, int, int, int], out: Array | None = None) -> Array:
