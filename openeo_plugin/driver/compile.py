@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from openeo_plugin.driver.lookup import declared_parameters
+from openeo_plugin.egress.client import Egress
+from openeo_plugin.egress.documents import Documents
+from openeo_plugin.egress.policy import EgressPolicy
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue
 from openeo_plugin.errors import OpenEOError
@@ -38,6 +41,9 @@ class CompileEnvironment:
     load: Callable[[str], dict[str, Any]]
     search: Items
     found: _Found = field(default_factory=_Found)
+    outside: Documents = field(default_factory=lambda: Documents(Egress(EgressPolicy(enabled=False))))
+    public_base: str = ""
+    only_checking: bool = False
 
     def at(self, node: str) -> CompileEnvironment:
         """The same for a node."""
@@ -84,7 +90,7 @@ class Compiler:
         found += validate(parsed, self.lookup, frozenset(scope) | required)
         if found or required:
             return found
-        evaluate_all(parsed, self.lookup, self.environment, scope, found)
+        evaluate_all(parsed, self.lookup, replace(self.environment, only_checking=True), scope, found)
         return found
 
     def plan(self, process: Mapping[str, Any], parameters: Mapping[str, Any]) -> Plan:

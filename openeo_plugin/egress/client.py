@@ -8,6 +8,7 @@ other. No proxy, no cookie, no stored credential and no header of the user's req
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import threading
@@ -26,7 +27,7 @@ from openeo_plugin.egress.policy import EgressError, EgressPolicy, MissingError,
 from openeo_plugin.egress.resolve import Pinning, Resolver, system_resolver
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_ALLOWED_HEADERS = frozenset({"accept", "content-type", "range", "prefer", "if-range"})
+_ALLOWED_HEADERS = frozenset({"accept", "content-type", "range", "prefer", "if-range", "openeo-signature"})
 USER_AGENT = "pygeoapi-openeo"
 
 
@@ -141,7 +142,7 @@ class Egress:
     def _once(self, address: WebAddress, wish: _Wish) -> Answer:
         """One request and its answer, a redirect or not."""
         pinned = self._pinning.pinned(address)
-        key = (address.scheme, pinned, address.port, address.host)
+        key = (address.scheme, f"{pinned} {os.getpid()}", address.port, address.host)  # a fork shares no line
         kept = self._connections
         idle = kept.idle if kept.key == key and wish.method == "GET" else None
         kept.key, kept.idle = None, None

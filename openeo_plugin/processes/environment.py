@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from openeo_plugin.egress.documents import Documents
 from openeo_plugin.engine.operator import Operator
 
 
@@ -16,6 +17,10 @@ class SavedResult:
     format: str
     options: dict[str, Any]
     data: Operator | Any
+
+
+class Postponed(Exception):  # noqa: N818 - no error: what stands behind the node can't be checked yet
+    """The value of a node is known only when the graph is run, not when it is checked."""
 
 
 class Environment(Protocol):
@@ -41,6 +46,21 @@ class Environment(Protocol):
         self, identifier: str, bbox: tuple[float, float, float, float] | None, start: str | None, end: str | None
     ) -> list[dict[str, Any]]:
         """Items with start <= t < end that touch the bbox (west, south, east, north in lon/lat), by (datetime, id)."""
+        ...
+
+    @property
+    def outside(self) -> Documents:
+        """What reaches outside."""
+        ...
+
+    @property
+    def public_base(self) -> str:
+        """The address of this back-end, no trailing slash; "" if it has none."""
+        ...
+
+    @property
+    def only_checking(self) -> bool:
+        """Whether the graph is checked, and nothing must be set off that has effects elsewhere."""
         ...
 
     def save(self, result: SavedResult) -> SavedResult:

@@ -15,11 +15,13 @@ from typing import Any
 
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.engine.operator import Operator
+from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
 from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph, callbacks, references
 from openeo_plugin.graph.validate import mismatch
 from openeo_plugin.processes.environment import Environment, Postponed
+from openeo_plugin.processes.vector_lift import call_with_vectors, vector_fault
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +203,7 @@ def invoke(definition: ProcessDefinition, arguments: dict[str, Any], scope: Scop
     keywords = {_python_name(definition, name): value for name, value in given.items()}
     if definition.needs_environment:
         keywords["environment"] = scope.environment.at(scope.path)
-    return definition.function(**keywords)
+    return call_with_vectors(definition, keywords)
 
 
 _MISSING = object()
@@ -236,14 +238,16 @@ def check(definition: ProcessDefinition, parameter: Parameter, value: Any) -> No
     """
     reason: str | None = None
     schemas = parameter.schemas()
-    if isinstance(value, Operator):
+    if isinstance(value, LazyVectorCube):
+        reason = vector_fault(schemas)
+    elif isinstance(value, Operator):
         if not any(not s or s.get("subtype") in ("datacube", "raster-cube") for s in schemas):
             reason = f"expected {_kinds(schemas)}, got a data cube."
     elif isinstance(value, Callback):
         if not any(not s or s.get("subtype") == "process-graph" for s in schemas):
             reason = f"expected {_kinds(schemas)}, got a process graph."
     elif _plain_json(value):
-        if all(s.get("subtype") in ("datacube", "process-graph") for s in schemas):
+        if all(s.get("subtype") in ("datacube", "process-graph") for s in parameter.accepted_schemas()):
             reason = f"expected {_kinds(schemas)}, got {json.dumps(value)[:80]}."
         else:
             reason = mismatch(value, parameter.accepted)

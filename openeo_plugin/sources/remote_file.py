@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 import uuid
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -194,6 +195,7 @@ class RemoteDataset:
             raise OSError(str(error)) from error
         self._context = contextvars.copy_context()
         self.reader: rasterio.DatasetReader = self._context.run(_opened, file, options)
+        self._finish = weakref.finalize(self, _close, self._context, self.reader)  # also before Python ends
 
     @property
     def dtypes(self) -> tuple[str, ...]:
@@ -210,11 +212,11 @@ class RemoteDataset:
 
     def close(self) -> None:
         """Close it."""
-        self._context.run(self.reader.close)
+        self._finish()
 
-    def __del__(self) -> None:
-        if hasattr(self, "reader"):
-            self.close()
+
+def _close(context: contextvars.Context, reader: rasterio.DatasetReader) -> None:
+    context.run(reader.close)
 
 
 def _opened(file: RemoteFile, options: dict[str, Any]) -> rasterio.DatasetReader:

@@ -84,7 +84,7 @@ class ItemReader:
         """Stored assets by key; no two bands of them have one name."""
         assets: dict[str, Any] = {}
         names: set[str] = set()
-        candidates = _raster_assets(found.document)
+        candidates = raster_assets(found.document)
         for key, asset in candidates.items():
             declared = declared_of(key, asset, properties, self.collection)
             try:
@@ -108,7 +108,7 @@ class ItemReader:
         self.warnings.append(f"{origin}: {text}")
 
 
-def _raster_assets(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def raster_assets(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Assets that are GeoTIFFs by media type or name, pictures made for people left out."""
     assets = document.get("assets")
     if not isinstance(assets, dict):
@@ -124,7 +124,7 @@ def _is_raster(asset: Mapping[str, Any]) -> bool:
     media_type = asset.get("type")
     if isinstance(media_type, str) and media_type:
         return media_type.lower().startswith(("image/tiff", "image/vnd.stac.geotiff"))
-    return str(asset.get("href", "")).lower().endswith((".tif", ".tiff"))
+    return str(asset.get("href", "")).partition("?")[0].lower().endswith((".tif", ".tiff"))
 
 
 def _stored_asset(key: str, file: GeoTiff, declared: Declared, *, alone: bool) -> dict[str, Any]:
