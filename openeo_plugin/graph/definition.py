@@ -39,10 +39,18 @@ class Parameter:
         """The alternatives of the schema as a list."""
         return self.schema if isinstance(self.schema, list) else [self.schema]
 
+    def accepted_schemas(self) -> list[dict[str, Any]]:
+        """The alternatives of the schema that arguments are held against as a list."""
+        return self.accepted if isinstance(self.accepted, list) else [self.accepted]
+
 
 @dataclass(frozen=True)
 class ProcessDefinition:
-    """One process: what `GET /processes` shows, and the function behind it (None for user-defined ones)."""
+    """One process: what `GET /processes` shows, and the function behind it (None for user-defined ones).
+
+    Args:
+        takes_vectors: whether the function takes vector cubes itself, though its schemas do not speak of geometries.
+    """
 
     id: str
     summary: str
@@ -57,6 +65,7 @@ class ProcessDefinition:
     level: str = ""
     function: Callable[..., Any] | None = None
     needs_environment: bool = False
+    takes_vectors: bool = False
     process_graph: dict[str, Json] | None = None
 
     def parameter(self, name: str) -> Parameter | None:

@@ -12,7 +12,7 @@ OutputFormat = Annotated[str, Schema({"type": "string", "subtype": "output-forma
 OutputOptions = Annotated[dict[str, Any], Schema({"type": "object", "subtype": "output-format-options"})]
 
 
-@process(level="L1", categories=["cubes", "export", "stac"])
+@process(level="L1", categories=["cubes", "export", "stac"], takes_vectors=True)
 def save_result(
     data: RasterCube,
     format: OutputFormat,

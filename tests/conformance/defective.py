@@ -43,6 +43,9 @@ DEFECTIVE: dict[str, str] = {
     "rename_dimension#4": "renames y, but expects that x has the new name",
     "rename_labels#5": "gives the new labels as `source` and leaves out the required `target`",
     "rename_labels#7": "gives the new label as `source` and leaves out the required `target`",
+    "mask_polygon#0": "the polygon has no pixel, so that with `inside` nothing is replaced; expects that all is",
+    "mask_polygon#1": "the polygon has no pixel, so that everything is replaced; expects that nothing is",
+    "mask_polygon#6": "keeps four pixels of the last band and date that it replaces in all others",
     "product#10": "1 * -inf * 3 * inf is -inf by IEEE 754, not NaN (the numbers are those of a case of sum)",
     "reduce_dimension#1": "refers to nodes by `from_argument`, and expects 192/165 where the data is null",
 }
