@@ -8,10 +8,11 @@ from typing import Any
 
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from openeo_plugin.cube.grid import Grid
+from openeo_plugin.cube.transforms import same_crs, transformer
 from openeo_plugin.errors import OpenEOError
 
 
@@ -31,10 +32,9 @@ class BoundingBox:
         Raises: ValueError if the CRS can't express it.
         """
         own = (self.west, self.south, self.east, self.north)
-        if CRS.from_user_input(self.crs) == CRS.from_user_input(str(crs)):
+        if same_crs(self.crs, str(crs)):
             return own
-        transformer = Transformer.from_crs(self.crs, str(crs), always_xy=True)
-        bounds = transformer.transform_bounds(*own, densify_pts=21)
+        bounds = transformer(self.crs, crs).transform_bounds(*own, densify_pts=21)
         if not all(map(math.isfinite, bounds)):
             raise ValueError(f"{own} can't be expressed in {crs}")
         return bounds

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array
+from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.kernels.mesh import interpolate
 
 MESH_PX = 16
@@ -65,15 +65,6 @@ def on_grid(window: Window, grid: Grid) -> Window:
     if shift is None or window.grid is grid:
         return window
     return Window(grid, window.y + shift[0], window.x + shift[1], window.height, window.width)
-
-
-def transformer(source_crs: Any, target_crs: Any) -> Transformer:
-    """Transformer of this thread; x before y on both sides."""
-    cache: dict[tuple[str, str], Transformer] = _LOCAL.__dict__.setdefault("transformers", {})
-    key = (str(source_crs), str(target_crs))
-    if key not in cache:
-        cache[key] = Transformer.from_crs(*key, always_xy=True)
-    return cache[key]
 
 
 def coordinates(window: Window, source: Grid) -> tuple[Array, Array]:

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from openeo_plugin.cube.grid import Grid
+from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.operators import kernel as kernel_operator
 from openeo_plugin.engine.operators import resample as resample_operator
 from openeo_plugin.engine.operators.spatial import reduce_spatial as reduce_spatially
@@ -138,8 +139,9 @@ def _finer(grid: Grid, sizes: tuple[float, ...], align: str) -> Grid:
 def _reprojected(grid: Grid, crs: CRS, sizes: tuple[float, ...]) -> Grid:
     """A grid in another reference system, its edges at multiples of the resolution."""
     box = grid.boundingbox
-    transformer = Transformer.from_crs(str(grid.crs), crs, always_xy=True)
-    west, south, east, north = transformer.transform_bounds(box.left, box.bottom, box.right, box.top, densify_pts=21)
+    name = f"EPSG:{crs.to_epsg()}" if crs.to_epsg() else crs.to_wkt()
+    bounds = (box.left, box.bottom, box.right, box.top)
+    west, south, east, north = transformer(grid.crs, name).transform_bounds(*bounds, densify_pts=21)
     if not all(map(math.isfinite, (west, south, east, north))):
         reason = "the extent of the data can't be expressed in this reference system."
         raise OpenEOError("ProcessParameterInvalid", process="resample_spatial", parameter="projection", reason=reason)
@@ -149,7 +151,6 @@ def _reprojected(grid: Grid, crs: CRS, sizes: tuple[float, ...]) -> Grid:
     left, right = math.floor(west / step_x + 1e-9), math.ceil(east / step_x - 1e-9)
     bottom, top = math.floor(south / step_y + 1e-9), math.ceil(north / step_y - 1e-9)
     _refuse_huge(top - bottom, right - left)
-    name = f"EPSG:{crs.to_epsg()}" if crs.to_epsg() else crs.to_wkt()
     affine = Affine(step_x, 0, left * step_x, 0, -step_y, top * step_y)
     return GeoBox((max(1, top - bottom), max(1, right - left)), affine, name)
 
