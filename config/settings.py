@@ -65,7 +65,6 @@ class Settings(BaseSettings):
     keep_windows_after_s: float = Field(default=20, ge=0)
     events_per_user_max: int = Field(default=20, ge=1)
     webhook_attempts_max: int = Field(default=8, ge=1)
-    webhook_private_hosts: tuple[str, ...] = ()
     request_max_bytes: int = Field(default=10 * 2**20, gt=0)
     graph_max_nodes: int = Field(default=5_000, gt=0)
     graph_max_depth: int = Field(default=64, gt=0)

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.settings import Settings, load_settings
+from openeo_plugin.api import events
 from openeo_plugin.api.application import create_api
 from openeo_plugin.api.capabilities import well_known
 from openeo_plugin.api.errors import error_document
@@ -71,6 +72,7 @@ def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/", _landing_page(backend)),
         Route("/.well-known/openeo", _well_known(backend.settings)),
+        *_event_streams(backend),
         *(Mount(face.path, app=face.app) for face in mounted),
     ]
     app = Starlette(
@@ -81,6 +83,13 @@ def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _event_streams(backend: Backend) -> list[BaseRoute]:
+    """Beside the API's own face, as its threads are not for clients that stay for hours."""
+    if not backend.settings.microservices["jobs"]:
+        return []
+    return [Route(API_MOUNT + events.PATH, events.job_events(backend), methods=["GET"])]
 
 
 class Headers:

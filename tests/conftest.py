@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres import PostgresServer, why_not_here
 from sqlalchemy import create_engine, make_url, text
 
 from db.session import Database
@@ -26,13 +27,19 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgis_url() -> Iterator[str]:
-    """A database of our own on the server that the environment names; it goes at the end."""
-    given = os.environ.get(POSTGRES_URL)
-    if not given:
-        pytest.skip(
-            f"PostGIS is not tested: {POSTGRES_URL} names no server, e.g. postgresql://postgres@localhost/postgres"
-        )
+def postgis_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server with PostGIS of our own, in a folder that goes away."""
+    missing = why_not_here()
+    if missing:
+        pytest.skip(f"PostGIS is not tested: {missing}. tools/install_real_parts installs it.")
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgis_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database on the server that the environment names, else on one of our own; it goes at the end."""
+    given = os.environ.get(POSTGRES_URL) or request.getfixturevalue("postgis_server").url
     url = make_url(given).set(drivername="postgresql+psycopg")
     name = f"openeo_test_{secrets.token_hex(4)}"
     server = create_engine(url, isolation_level="AUTOCOMMIT")

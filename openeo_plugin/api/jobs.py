@@ -16,6 +16,7 @@ from openeo_plugin.api.logs import log_response
 from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Route, the_backend
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.courier import refuse_webhook
 from openeo_plugin.jobs.folders import ResultFolders
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def _fields(body: dict[str, Any], user: str) -> dict[str, Any]:
 
 def _additional(body: dict[str, Any]) -> dict[str, Any]:
     """What clients add on their own, such as `job_options`: kept and given back."""
-    return {name: value for name, value in body.items() if name not in NAMED | FIXED and value is not None}
+    found = {name: value for name, value in body.items() if name not in NAMED | FIXED and value is not None}
+    refuse_webhook(found, the_backend().settings)
+    return found
 
 
 def _summary(job: Job) -> dict[str, Any]:
@@ -166,6 +169,7 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 def _links(job: Job) -> list[dict[str, str]]:
     settings, path = the_backend().settings, f"/jobs/{job.id}"
     links = [link("self", api_url(settings, path), JSON), link("monitor", api_url(settings, f"{path}/logs"), JSON)]
+    links.append(link("monitor", api_url(settings, f"{path}/events"), "text/event-stream", "Events as they happen"))
     if job.status == "finished":
         links.append(link("results", api_url(settings, f"{path}/results"), JSON, "Results"))
     return links

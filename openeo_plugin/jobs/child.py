@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from config.settings import Settings
 from db.jobs import Job, JobStore
 from db.session import Database
 from openeo_plugin.errors import OpenEOError
@@ -30,6 +31,22 @@ def run_in_child(job: Job, run_job: RunJob, board: StatusBoard, database_url: st
         status = _run(job, run_job, board, database_url)
     except BaseException:
         _LOG.exception("The process of job %s failed", job.id)
+    finally:
+        _flush()
+        os._exit(status)
+
+
+def courier_in_child(settings: Settings, database_url: str, worker_pid: int) -> NoReturn:
+    """Deliver messages to webhooks in this freshly forked process, then end it."""
+    from openeo_plugin.jobs.courier import deliver_all
+
+    status = 70
+    try:
+        detach(worker_pid)
+        deliver_all(settings, database_url)
+        status = 0
+    except BaseException:
+        _LOG.exception("The courier failed")
     finally:
         _flush()
         os._exit(status)

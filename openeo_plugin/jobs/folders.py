@@ -47,6 +47,15 @@ class ResultFolders:
         """Remove what a run that has ended left half made."""
         _remove(self.attempt(job_id, lease))
 
+    def new_attempt(self, job_id: str, lease: str) -> Path:
+        """An empty folder for a run that begins; those of earlier runs, whose leases are lost, go."""
+        for folder in self.root.glob(f".{job_id}.*"):
+            if not folder.name.startswith(f".{job_id}.{_KEPT}"):
+                _remove(folder)
+        folder = self.attempt(job_id, lease)
+        folder.mkdir(parents=True)
+        return folder
+
     def clear_windows(self, job_id: str, *, but: Path | None = None) -> None:
         """Remove the computed windows of a job that nobody will go on with, except those in `but`."""
         for folder in self.root.glob(f".{job_id}.{_KEPT}*"):

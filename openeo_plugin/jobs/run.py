@@ -112,9 +112,7 @@ class _Run:
             "computing",
             f"Computing: about {_megabytes(cost.bytes_read)} MB to read, {_megabytes(cost.output_bytes)} MB to store.",
         )
-        folder = self.folders.attempt(self.job.id, self.lease)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = self.folders.new_attempt(self.job.id, self.lease)
         assets = self.backend.driver.run(plan, folder, self.report.progress, self.report.context)
         self.report.context.check()
         kept = self.report.context.kept

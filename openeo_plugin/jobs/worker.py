@@ -22,7 +22,8 @@ from config.settings import Settings
 from db.job_states import ACTIVE
 from db.jobs import Job, JobStore, QueueRules
 from db.session import Database, DatabaseError
-from openeo_plugin.jobs.child import RunJob, run_in_child
+from db.webhooks import WebhookStore
+from openeo_plugin.jobs.child import RunJob, courier_in_child, run_in_child
 from openeo_plugin.jobs.death import error_of, placed
 from openeo_plugin.jobs.folders import ResultFolders
 from openeo_plugin.jobs.limits import limits_of
@@ -31,6 +32,7 @@ from openeo_plugin.jobs.status_board import StatusBoard
 KILL_GRACE_S = 1.0  # between SIGTERM and SIGKILL; a canceled job must be gone within 2 s
 _POLL_WHILE_KILLING_S = 0.05
 _PAUSE_WITHOUT_DATABASE_S = 1.0
+_LOOK_FOR_MESSAGES_S = 1.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -86,6 +88,9 @@ class Worker:
         rules = QueueRules(settings.job_attempts_max, settings.running_jobs_per_user)
         self._jobs = JobStore(self._database, rules=rules)
         self._limits = limits_of(settings)
+        self._messages = WebhookStore(self._database)
+        self._courier: int | None = None
+        self._looked_for_messages = 0.0
         self._is_swept = False
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._running: list[_Running] = []
@@ -112,6 +117,7 @@ class Worker:
         self._reap()
         self._notice_lost_leases()
         self._notice_excess()
+        self._send_courier()
         self._beat()
         while len(self._running) < self._slots and not self._stopping and self._take():
             pass
@@ -140,6 +146,21 @@ class Worker:
             for running in alive:
                 if running.lease not in held:
                     self._kill(running)
+
+    def _send_courier(self) -> None:
+        """Messages to webhooks are delivered in a process of its own, as receivers may be slow to answer."""
+        if self._courier is not None and _has_ended(self._courier):
+            os.waitpid(self._courier, 0)
+            self._courier = None
+        now = time.monotonic()
+        if self._courier is None and now - self._looked_for_messages >= _LOOK_FOR_MESSAGES_S:
+            self._looked_for_messages = now
+            if self._messages.anything_due():
+                self._database.dispose()
+                worker_pid = os.getpid()
+                self._courier = os.fork()
+                if self._courier == 0:
+                    courier_in_child(self._settings, self._database_url, worker_pid)
 
     def _notice_excess(self) -> None:
         now = time.monotonic()
@@ -214,6 +235,9 @@ class Worker:
     def _stop(self) -> None:
         for running in self._running:
             self._kill(running)
+        if self._courier is not None:
+            _signal_group(self._courier, signal.SIGKILL)
+            os.waitpid(self._courier, 0)
         deadline = time.monotonic() + 2 * KILL_GRACE_S
         while self._running and time.monotonic() < deadline:
             try:
