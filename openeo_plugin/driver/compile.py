@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from openeo_plugin.driver.expansion import check_expansion
 from openeo_plugin.driver.lookup import declared_parameters
 from openeo_plugin.egress.client import Egress
 from openeo_plugin.egress.documents import Documents
@@ -90,6 +91,10 @@ class Compiler:
         found += validate(parsed, self.lookup, frozenset(scope) | required)
         if found or required:
             return found
+        try:
+            check_expansion(parsed, self.lookup, self.limits)
+        except OpenEOError as error:
+            return [error]
         evaluate_all(parsed, self.lookup, replace(self.environment, only_checking=True), scope, found)
         return found
 
@@ -108,6 +113,7 @@ class Compiler:
         if found:
             raise found[0]
         assert parsed is not None
+        check_expansion(parsed, self.lookup, self.limits)
         return self._compiled(parsed, scope)
 
     def _opened(
