@@ -21,6 +21,7 @@ from openeo_plugin.processes import (
     constants,
     create,
     cumulative,
+    curves,
     dates,
     development,
     dimensions,
@@ -41,6 +42,7 @@ from openeo_plugin.processes import (
     statistics,
     texts,
     trigonometry,
+    trim,
     vectors,
 )
 
@@ -58,6 +60,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     constants,
     create,
     cumulative,
+    curves,
     dates,
     development,
     dimensions,
@@ -78,6 +81,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     statistics,
     texts,
     trigonometry,
+    trim,
     vectors,
 )
 
