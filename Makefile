@@ -43,7 +43,7 @@ demo: $(READY)  ## import a collection, start the server, run the quickstart; ke
 
 test: $(READY)  ## all three rings of tests
 	@tools/install_real_parts --report
-	@tools/with_postgis $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
+	@$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
 
 check: $(READY)  ## format, lint, types, house rules, lock file
 	$(BIN)/ruff format --check .
