@@ -20,8 +20,8 @@ from db.collections import StoredCollection, store_collection
 from db.job import Job, job_of
 from db.job_queue import QueueRules
 from db.job_states import ACTIVE, Status
-from db.logs import read_entries, severity_of, write_entry
-from db.models import CollectionRow, JobLogRow, JobRow, JobWindowRow
+from db.logs import read_entries, restart_log, severity_of, write_entry
+from db.models import CollectionRow, JobLogRow, JobRow
 from db.session import Clock, Database, affected, utc_now
 from openeo_plugin.errors import OpenEOError
 
@@ -113,10 +113,11 @@ class JobStore:
             if affected(session, delete(CollectionRow).where(CollectionRow.job_id == id)):
                 revisions.advance(session, COLLECTIONS)
 
-    def enqueue(self, id: str, owner: str, *, keep_windows: bool = False) -> Job:
+    def enqueue(self, id: str, owner: str) -> Job:
         """Start a job; nothing happens if it is queued or running. Raises: JobNotFound.
 
-        Unless `keep_windows`, a job that ran before starts from nothing.
+        A job that ran before starts from nothing, with an empty log; its former results stay until others take their
+        place.
         """
         with self._database.session() as session:
             row = _owned(session, id, owner, lock=True)
@@ -126,8 +127,7 @@ class JobStore:
                 row.started = row.finished = row.progress = row.error = None
                 row.usage = {}
                 job_queue.enter(session, row, "queued", now)
-                if not keep_windows:
-                    session.execute(delete(JobWindowRow).where(JobWindowRow.job_id == id))
+                restart_log(session, id, now)
             return job_of(row)
 
     def cancel(self, id: str, owner: str, *, keeps_results: bool | None = None) -> Job:
@@ -278,9 +278,9 @@ class JobStore:
         """(status, lease or None) of each of these jobs; those that do not exist are left out."""
         query = select(JobRow.id, JobRow.status, JobRow.worker).where(JobRow.id.in_(list(ids)))
         with self._database.reading() as session:
-            return {id: (status, worker) for id, status, worker in session.execute(query).tuples()}
+            return {id: (status, worker) for id, status, worker in session.execute(query)}
 
-    # logs and windows
+    # logs and lists
 
     def log(self, id: str, level: str, message: str, *, worker_id: str | None = None, **fields: Any) -> bool:
         """Add an entry to a job's log, unless the job asks for more severe ones only, or its log is full.
@@ -308,24 +308,6 @@ class JobStore:
         """Log entries after the one with the id `offset`, at least as severe as `level`. Raises: RequestInvalid."""
         with self._database.reading() as session:
             return read_entries(session, JobLogRow, id, offset, level, limit)
-
-    def record_window(self, id: str, key: str, *, worker_id: str | None = None) -> bool:
-        """Note that a window need not be computed again. False if the job is gone or the lease is lost."""
-        with self._database.session() as session:
-            if _locked(session, id, worker_id) is None:
-                return False
-            session.merge(JobWindowRow(job_id=id, key=key))
-            return True
-
-    def finished_windows(self, id: str) -> set[str]:
-        """The keys of the windows that need not be computed again."""
-        with self._database.reading() as session:
-            return set(session.scalars(select(JobWindowRow.key).where(JobWindowRow.job_id == id)))
-
-    def clear_windows(self, id: str) -> None:
-        """Forget which windows are finished."""
-        with self._database.session() as session:
-            session.execute(delete(JobWindowRow).where(JobWindowRow.job_id == id))
 
     def list(self, owner: str, limit: int | None = None, offset: int = 0) -> Jobs:
         """The jobs of a user, newest first."""

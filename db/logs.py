@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from db.models import JobLogRow, LogColumns, ServiceLogRow
@@ -33,6 +33,18 @@ def write_entry(
     given = {name: value for name, value in fields.items() if value is not None}
     text = message if len(message) <= MESSAGE_MAX_CHARACTERS else message[: MESSAGE_MAX_CHARACTERS - 1] + "…"
     session.add(rows(subject_id=subject_id, time=time, severity=severity_of(level), message=text, fields=given))
+
+
+def restart_log(session: Session, job_id: str, now: datetime) -> None:
+    """Empty the log of a job that ran before.
+
+    One entry stays in it: SQLite would give the ids of the last entries again, and readers would miss the new ones.
+    """
+    last = session.scalar(select(func.max(JobLogRow.key)).where(JobLogRow.subject_id == job_id))
+    if last is not None:
+        write_entry(session, JobLogRow, job_id, "info", "The job was started again.", now, {})
+        session.flush()
+        session.execute(delete(JobLogRow).where(JobLogRow.subject_id == job_id, JobLogRow.key <= last))
 
 
 def read_entries(

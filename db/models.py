@@ -143,15 +143,6 @@ class WebhookMessageRow(Base):
     due: Mapped[datetime]
 
 
-class JobWindowRow(Base):
-    """A window of a job that is finished and need not be computed again."""
-
-    __tablename__ = "job_windows"
-
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-
-
 class LogColumns:
     """What an entry of a log holds. `severity`: 0 error, 1 warning, 2 info, 3 debug."""
 

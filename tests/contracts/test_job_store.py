@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.collections import CollectionStore
+from db.collections import CollectionStore, StoredCollection
 from db.jobs import Job, JobStore, QueueRules
 from db.session import Database
 from openeo_plugin.errors import OpenEOError
@@ -245,12 +245,10 @@ def test_a_job_whose_lease_ran_out_goes_to_another_worker(jobs: JobStore, clock:
     job = queued(jobs, "ada", clock)
     jobs.claim("w1", 30)
     jobs.heartbeat(job.id, "w1", 30, progress=60)
-    jobs.record_window(job.id, "0,0", worker_id="w1")
     clock.advance(31)
     again = jobs.claim("w2", 30)
     assert again is not None
     assert (again.id, again.worker, again.attempts, again.progress) == (job.id, "w2", 2, 60)
-    assert jobs.finished_windows(job.id) == {"0,0"}
     assert [entry["level"] for entry in jobs.logs(job.id)] == ["warning"]
 
 
@@ -261,13 +259,11 @@ def test_whatever_a_lost_lease_writes_is_refused(jobs: JobStore, clock: Clock) -
     jobs.claim("w2", 30)
     assert not jobs.heartbeat(job.id, "w1", 30, progress=99)
     assert not jobs.log(job.id, "info", "late", worker_id="w1")
-    assert not jobs.record_window(job.id, "9", worker_id="w1")
     assert not jobs.finish(job.id, "w1", {})
     assert not jobs.fail(job.id, "w1", {"code": "Internal", "message": "late"})
     jobs.release(job.id, "w1")
     now = jobs.find(job.id)
     assert (now.status, now.worker, now.progress, now.error) == ("running", "w2", None, None)
-    assert jobs.finished_windows(job.id) == set()
     assert not [entry for entry in jobs.logs(job.id) if entry["message"] == "late"]
 
 
@@ -360,7 +356,6 @@ def test_a_released_job_can_be_claimed_at_once_and_was_not_tried(jobs: JobStore,
 def test_starting_a_job_again_forgets_what_was(jobs: JobStore, clock: Clock) -> None:
     job = queued(jobs, "ada", clock)
     jobs.claim("w", 30)
-    jobs.record_window(job.id, "1")
     jobs.fail(job.id, "w", {"code": "Internal", "message": "no"})
     again = jobs.enqueue(job.id, "ada")
     assert (again.status, again.error, again.progress, again.started, again.finished) == (
@@ -370,44 +365,114 @@ def test_starting_a_job_again_forgets_what_was(jobs: JobStore, clock: Clock) -> 
         None,
         None,
     )
-    assert jobs.finished_windows(job.id) == set()
 
 
-def test_starting_a_job_again_can_keep_finished_windows(jobs: JobStore, clock: Clock) -> None:
+def test_a_job_started_again_has_a_new_log_whose_entries_stand_behind_the_old_ones(
+    jobs: JobStore, clock: Clock
+) -> None:
     job = queued(jobs, "ada", clock)
     jobs.claim("w", 30)
-    jobs.record_window(job.id, "1")
-    jobs.fail(job.id, "w", {"code": "Internal", "message": "no"})
-    jobs.enqueue(job.id, "ada", keep_windows=True)
-    assert jobs.finished_windows(job.id) == {"1"}
+    for number in range(3):
+        jobs.log(job.id, "info", str(number))
+    jobs.finish(job.id, "w")
+    last = jobs.logs(job.id)[-1]["id"]
+    jobs.enqueue(job.id, "ada")
+    jobs.log(job.id, "info", "new")
+    assert [entry["message"] for entry in jobs.logs(job.id)] == ["The job was started again.", "new"]
+    assert jobs.logs(job.id, offset=last) == jobs.logs(job.id)
 
 
-def test_windows_are_a_set(jobs: JobStore) -> None:
-    job = jobs.create("ada", GRAPH)
-    for key in ("b", "a", "b"):
-        assert jobs.record_window(job.id, key)
-    assert jobs.finished_windows(job.id) == {"a", "b"}
-    jobs.clear_windows(job.id)
-    assert jobs.finished_windows(job.id) == set()
+def test_a_log_that_is_full_says_so_once_and_still_takes_the_error_at_the_end(database: Database, clock: Clock) -> None:
+    jobs = JobStore(database, clock=clock, log_entries_max=2)
+    job = queued(jobs, "ada", clock)
+    jobs.claim("w", 30)
+    for number in range(5):
+        assert jobs.log(job.id, "info", str(number), worker_id="w")
+    jobs.fail(job.id, "w", {"code": "Internal", "message": "It broke."})
+    found = [entry["message"] for entry in jobs.logs(job.id)]
+    assert (found[:2], found[3:]) == (["0", "1"], ["It broke."])
+    assert found[2].startswith("The log is full")
+    jobs.enqueue(job.id, "ada")
+    assert jobs.log(job.id, "info", "again")
+    assert jobs.logs(job.id)[-1]["message"] == "again"
+
+
+def test_results_are_stored_with_the_end_of_the_job_or_not_at_all(
+    database: Database, jobs: JobStore, clock: Clock
+) -> None:
+    collections = CollectionStore(database)
+    job = queued(jobs, "ada", clock)
+    jobs.claim("w", 30)
+    result, revealed = StoredCollection({"id": job.id}, [{"id": "one", "properties": {}}]), []
+    before = collections.revision()
+    assert not jobs.finish(job.id, "another", result=result, reveal=lambda: revealed.append(1))
+    assert (collections.list("ada"), revealed, collections.revision()) == ([], [], before)
+
+    def refused() -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        jobs.finish(job.id, "w", result=result, reveal=refused)
+    assert (jobs.find(job.id).status, collections.list("ada")) == ("running", [])
+    assert jobs.finish(job.id, "w", result=result, reveal=lambda: revealed.append(1))
+    assert (jobs.find(job.id).status, revealed) == ("finished", [1])
+    assert (collections.get(job.id, "ada"), collections.count_items(job.id)) == ({"id": job.id}, 1)
+    assert collections.revision() > before
+
+
+def test_a_canceled_job_is_created_again_unless_a_former_result_is_left(
+    database: Database, jobs: JobStore, clock: Clock
+) -> None:
+    job = queued(jobs, "ada", clock)
+    jobs.claim("w1", 30)
+    assert jobs.cancel(job.id, "ada").status == "created"
+    jobs.release(job.id, "w1")
+    jobs.enqueue(job.id, "ada")
+    jobs.claim("w2", 30)
+    jobs.finish(job.id, "w2", result=StoredCollection({"id": job.id}, []))
+    jobs.enqueue(job.id, "ada")
+    jobs.claim("w3", 30)
+    assert jobs.cancel(job.id, "ada").status == "canceled"
+    assert not jobs.withdraw_results(job.id, "w3")
+    jobs.release(job.id, "w3")
+    jobs.enqueue(job.id, "ada")
+    jobs.claim("w4", 30)
+    assert jobs.withdraw_results(job.id, "w4")
+    assert CollectionStore(database).list("ada") == []
+    assert jobs.cancel(job.id, "ada").status == "created"
+
+
+def test_what_a_running_job_is_at_is_known_while_it_runs(jobs: JobStore, clock: Clock) -> None:
+    job = queued(jobs, "ada", clock)
+    jobs.claim("w", 30)
+    jobs.heartbeat(job.id, "w", 30, phase="computing", eta_s=12.5)
+    assert (jobs.find(job.id).phase, jobs.find(job.id).eta_s) == ("computing", 12.5)
+    jobs.heartbeat(job.id, "w", 30)
+    assert jobs.find(job.id).phase == "computing"
+    jobs.finish(job.id, "w")
+    assert (jobs.find(job.id).phase, jobs.find(job.id).eta_s) == (None, None)
+
+
+def test_states_and_leases_are_told_of_many_jobs_at_once(jobs: JobStore, clock: Clock) -> None:
+    first, second = queued(jobs, "ada", clock), queued(jobs, "bob", clock)
+    jobs.claim("w", 30)
+    assert jobs.states([first.id, second.id, "none"]) == {first.id: ("running", "w"), second.id: ("queued", None)}
 
 
 def test_deleting_a_job_takes_everything_of_it(database: Database, jobs: JobStore, clock: Clock) -> None:
     job = queued(jobs, "ada", clock)
     jobs.claim("w", 30)
     jobs.log(job.id, "info", "hello")
-    jobs.record_window(job.id, "1")
     collections = CollectionStore(database)
     collections.put({"id": job.id}, [], owner="ada", kind="result", job_id=job.id)
     before = collections.revision()
     jobs.delete(job.id, "ada")
     assert jobs.logs(job.id) == []
-    assert jobs.finished_windows(job.id) == set()
     assert collections.list("ada") == []
     assert collections.revision() > before
     assert jobs.held(["w"]) == set()
     assert not jobs.log(job.id, "info", "late", worker_id="w")
     assert not jobs.log(job.id, "info", "late")
-    assert not jobs.record_window(job.id, "2")
 
 
 def test_logs_are_read_in_order_from_an_offset_and_by_level(jobs: JobStore, clock: Clock) -> None:

@@ -38,9 +38,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_webhook_messages_due", "webhook_messages", ["due"])
     op.create_index("ix_webhook_messages_job_id", "webhook_messages", ["job_id"])
+    op.drop_table("job_windows")  # finished windows lie on disk, beside what they hold
 
 
 def downgrade() -> None:
+    op.create_table(
+        "job_windows",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_windows_job_id_jobs", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "key", name="pk_job_windows"),
+    )
     op.drop_table("webhook_messages")
     for column in ("log_entries", "eta_s", "phase"):
         op.drop_column("jobs", column)
