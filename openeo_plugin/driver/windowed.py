@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 from openeo_plugin.driver.compile import CompileEnvironment, Compiler
 from openeo_plugin.driver.lookup import Lookup
 from openeo_plugin.driver.namespaces import Namespaces
+from openeo_plugin.driver.vector_writer import VectorWriter
 from openeo_plugin.egress.client import Egress
 from openeo_plugin.egress.documents import Documents
 from openeo_plugin.egress.policy import EgressError, policy_of
 from openeo_plugin.engine.operator import Operator, RunContext
-from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue
+from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue, SavedVector
 from openeo_plugin.engine.run import Progress, RunOptions, run
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.format import Format, Writer
 from openeo_plugin.formats.json import write_value
-from openeo_plugin.formats.registry import FORMATS, format_named
+from openeo_plugin.formats.registry import ALL_FORMATS, format_named, vector_format_named
 from openeo_plugin.graph.parse import GraphLimits
 from openeo_plugin.processes.registry import predefined
+from openeo_plugin.sources.input_formats import input_formats
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -60,7 +62,7 @@ class WindowedDriver:
 
     def file_formats(self) -> dict[str, Any]:
         """Formats that describe themselves."""
-        return {"input": {}, "output": {name: _shown(format_) for name, format_ in FORMATS.items()}}
+        return {"input": input_formats(), "output": {name: _shown(format_) for name, format_ in ALL_FORMATS.items()}}
 
     def validate(self, process: Mapping[str, Any], user: str | None) -> list[OpenEOError]:
         """Every fault of a process."""
@@ -134,15 +136,16 @@ def run_plan(
     Raises: OpenEOError; Canceled. All writers are aborted then.
     """
     saved = plan.results or _default_results(plan)
-    cubes = [(place, s) for place, s in enumerate(saved) if isinstance(s, SavedCube)]
+    cubes = [(place, s) for place, s in enumerate(saved) if isinstance(s, SavedCube | SavedVector)]
     writers: dict[int, Writer] = {}
     assets: dict[int, list[Asset]] = {}
     try:
         for place, cube in cubes:
             writers[place] = _writer(cube, folder, _name(saved, place))
-        run([(cube.operator, writers[place]) for place, cube in cubes], options, context, on_progress)
+        sinks = [(operator, writers[place]) for place, cube in cubes if (operator := _operator(cube)) is not None]
+        run(sinks, options, context, on_progress)
         for place, result in enumerate(saved):
-            if isinstance(result, SavedCube):
+            if isinstance(result, SavedCube | SavedVector):
                 assets[place] = writers[place].finish()
             else:
                 assets[place] = [write_value(result.value, folder, _name(saved, place))]
@@ -156,19 +159,26 @@ def run_plan(
     return [asset for place in sorted(assets) for asset in assets[place]]
 
 
-def _writer(cube: SavedCube, folder: Path, name: str) -> Writer:
+def _operator(saved: SavedCube | SavedVector) -> Operator | None:
+    """What a run computes; None for a vector cube without values."""
+    return saved.operator if isinstance(saved, SavedCube) else saved.cube.values
+
+
+def _writer(cube: SavedCube | SavedVector, folder: Path, name: str) -> Writer:
     try:
+        if isinstance(cube, SavedVector):
+            return VectorWriter(cube.cube, vector_format_named(cube.format), folder, name, cube.options)
         return format_named(cube.format).writer(cube.operator.description, folder, name, cube.options)
     except OpenEOError as error:
         raise error if error.node else error.at(cube.node) from None
 
 
-def _default_results(plan: Plan) -> tuple[SavedCube | SavedValue, ...]:
+def _default_results(plan: Plan) -> tuple[SavedCube | SavedValue | SavedVector, ...]:
     operator: Operator | None = plan.operator
     if operator is None:
         return (SavedValue("result", "JSON", {}, plan.value),)
     return (SavedCube(operator.node, DEFAULT_FORMAT, {}, operator),)
 
 
-def _name(saved: tuple[SavedCube | SavedValue, ...], place: int) -> str:
+def _name(saved: tuple[SavedCube | SavedValue | SavedVector, ...], place: int) -> str:
     return "result" if len(saved) == 1 else f"result-{place + 1}"

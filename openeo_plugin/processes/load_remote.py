@@ -110,7 +110,7 @@ def _found(
         found = find_remote(url, environment.outside, wanted)
         document, items = remote_items(found, environment.outside.egress, bands, warnings)
     except (EgressError, UnreadableAssetError) as error:
-        raise _refused("load_stac", error) from error
+        raise refused_address("load_stac", error) from error
     if found.items and not items and warnings and bands is None:
         reason = f"nothing of it can be used. {' '.join(warnings[:3])}"
         raise OpenEOError("ProcessParameterInvalid", process="load_stac", parameter="url", reason=reason)
@@ -125,7 +125,8 @@ def own_collection(url: str, public_base: str) -> str | None:
     return (match[1] or match[2]) if match else None
 
 
-def _refused(process_id: str, error: Exception) -> OpenEOError:
+def refused_address(process_id: str, error: Exception) -> OpenEOError:
+    """ProcessParameterInvalid of `url`, with the reason why it is not fetched."""
     text = str(error).rstrip(".")
     return OpenEOError("ProcessParameterInvalid", process=process_id, parameter="url", reason=f"{text}.")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -19,6 +20,7 @@ from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
 
 # A larger block is not decoded at import: a header may promise anything.
 MAX_CHECKED_BLOCK_BYTES = 2**26
+MAX_BLOCK_BYTES = 2**28
 
 # Side-car files (.aux.xml, .ovr, .msk) are not looked for: what counts is in the file.
 GDAL_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
@@ -105,6 +107,9 @@ def read_remote_header(reference: RemoteReference) -> GeoTiff:
 def _header(path: Path | RemoteReference, dataset: rasterio.DatasetReader) -> GeoTiff:
     if any(dtype.startswith("complex") for dtype in dataset.dtypes):
         raise UnreadableFileError("its values are complex numbers")
+    rows, columns = dataset.block_shapes[0]
+    if rows * columns * np.dtype(dataset.dtypes[0]).itemsize > MAX_BLOCK_BYTES:
+        raise UnreadableFileError("its blocks are too large")
     if not isinstance(path, RemoteReference):
         _decode_last_block(dataset)
     return GeoTiff(
