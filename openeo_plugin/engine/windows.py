@@ -7,6 +7,7 @@ transformations between the usual CRSs at the scale of a window.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -119,13 +120,25 @@ def inside(window: Window, grid: Grid) -> Array | None:
     return None if found.all() else found
 
 
-def pixels_per_pixel(window: Window, source: Grid) -> float:
-    """How many source pixels one pixel of the window spans, along its shorter side, at its centre."""
-    middle = Window(window.grid, window.y + window.height // 2, window.x + window.width // 2, 2, 2)
-    x, y = coordinates(middle, source)
-    across = float(np.hypot(x[0, 1] - x[0, 0], y[0, 1] - y[0, 0]))
-    down = float(np.hypot(x[1, 0] - x[0, 0], y[1, 0] - y[0, 0]))
-    return min(across, down)
+def pixels_per_pixel(target: Grid, source: Grid) -> float:
+    """How many source pixels one target pixel spans, along its shorter side, in the middle of the source.
+
+    One number for a pair of grids, so that what follows from it (an overview level) is the same in every window.
+    """
+    rows, columns = source.shape
+    row, column = np.array([0.0, 0.0, 1.0]) + rows // 2, np.array([0.0, 1.0, 0.0]) + columns // 2
+    affine = source.affine
+    x = affine.c + affine.a * column + affine.b * row
+    y = affine.f + affine.d * column + affine.e * row
+    if target.crs != source.crs:
+        x, y = transformer(source.crs, target.crs).transform(x, y)
+    inverse = ~target.affine
+    at_x = inverse.c + inverse.a * x + inverse.b * y
+    at_y = inverse.f + inverse.d * x + inverse.e * y
+    across = math.hypot(at_x[1] - at_x[0], at_y[1] - at_y[0])
+    down = math.hypot(at_x[2] - at_x[0], at_y[2] - at_y[0])
+    longest = max(across, down)
+    return 1 / longest if math.isfinite(longest) and longest > 0 else 1.0
 
 
 def union(first: Grid, second: Grid) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -32,6 +33,14 @@ class ReadingEnvironment:
         if getattr(_LOCAL, "environment", None) is None:
             _LOCAL.environment = rasterio.Env(**OPTIONS)
             _LOCAL.environment.__enter__()
+            if threading.current_thread() is threading.main_thread():
+                atexit.register(_close_all)  # at exit GDAL is gone before the thread's own variables are
+
+
+def _close_all() -> None:
+    """Close what this thread holds open."""
+    for _, held in _LOCAL.__dict__.pop("opened", {}).values():
+        held.close()
 
 
 def dataset(path: str, overview: int | None) -> Dataset:

@@ -8,6 +8,8 @@ first with a value counts, in the order of the items.
 from __future__ import annotations
 
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +18,7 @@ import numpy as np
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.grid import Window
+from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Palette, Pixels
 from openeo_plugin.engine.kernels.mesh import gather_nearest
 from openeo_plugin.engine.operator import Operator, Request, RunContext
@@ -165,24 +167,74 @@ def _read_aligned(
 
 
 def _read_sampled(layer: Layer, window: Window, out: Array, context: RunContext) -> Array | None:
+    level, factor = overview_for(layer, pixels_per_pixel(window.grid, layer.grid))
+    sampling = _sampling(window, layer.grid, factor)
+    if sampling is None:
+        return np.zeros(out.shape, bool)
+    if math.prod(sampling.rectangle[2:]) > MAX_READ_PX:
+        return _read_in_strips(layer, window, level, factor, sampling, out, context)
+    source = read(layer, level, sampling.rectangle)
+    context.count_read(source.nbytes)
+    np.take(source.reshape(-1), sampling.index, out=out, mode="clip")
+    return sampling.found
+
+
+def _read_in_strips(
+    layer: Layer, window: Window, level: int | None, factor: int, sampling: _Sampling, out: Array, context: RunContext
+) -> Array | None:
+    """A window that spans very many source pixels: read in strips of rows, so that memory stays bounded."""
     at_x, at_y = coordinates(window, layer.grid)
-    level, factor = overview_for(layer, pixels_per_pixel(window, layer.grid))
-    rows, columns = (math.ceil(n / factor) for n in layer.grid.shape)
-    on_raster = (at_x >= 0) & (at_x < layer.grid.shape[1]) & (at_y >= 0) & (at_y < layer.grid.shape[0])
-    if not on_raster.any():
-        return on_raster
-    x, y = at_x[on_raster], at_y[on_raster]
-    first_column, last_column = int(x.min() / factor), min(columns, int(x.max() / factor) + 1)
-    first_row, last_row = int(y.min() / factor), min(rows, int(y.max() / factor) + 1)
+    top, left, rows, columns = sampling.rectangle
     found = np.zeros(out.shape, np.bool_)
-    strip = max(1, MAX_READ_PX // max(1, last_column - first_column))
-    for row in range(first_row, last_row, strip):
+    strip = max(1, MAX_READ_PX // columns)
+    for row in range(top, top + rows, strip):
         context.check()
-        count = min(strip, last_row - row)
-        source = read(layer, level, (row, first_column, count, last_column - first_column))
+        source = read(layer, level, (row, left, min(strip, top + rows - row), columns))
         context.count_read(source.nbytes)
-        gather_nearest(source, at_x, at_y, float(factor), row, first_column, out, found)
+        gather_nearest(source, at_x, at_y, float(factor), row, left, out, found)
     return None if found.all() else found
+
+
+@dataclass(frozen=True)
+class _Sampling:
+    """Which pixel of a raster lies under every centre of a window.
+
+    rectangle: (row, column, rows, columns) to be read at the overview level. index: into its values, row by row, for
+    every pixel of the window. found: where a centre lies on the raster; None for everywhere.
+    """
+
+    rectangle: tuple[int, int, int, int]
+    index: Array
+    found: Array | None
+
+
+_LOCAL = threading.local()
+
+
+def _sampling(window: Window, grid: Grid, factor: int) -> _Sampling | None:
+    """The same for all bands and dates that share a grid, so it is kept for the windows just worked on."""
+    cache: OrderedDict[Any, tuple[Grid, _Sampling | None]] = _LOCAL.__dict__.setdefault("samplings", OrderedDict())
+    key = (window, id(grid), factor)
+    if key not in cache:
+        cache[key] = (grid, _new_sampling(window, grid, factor))
+        if len(cache) > 4:
+            cache.popitem(last=False)
+    return cache[key][1]
+
+
+def _new_sampling(window: Window, grid: Grid, factor: int) -> _Sampling | None:
+    at_x, at_y = coordinates(window, grid)
+    rows, columns = grid.shape
+    found = (at_x >= 0) & (at_x < columns) & (at_y >= 0) & (at_y < rows)
+    if not found.any():
+        return None
+    with np.errstate(invalid="ignore"):
+        x, y = np.floor(at_x / factor).astype(np.int64), np.floor(at_y / factor).astype(np.int64)
+    left, right = int(x[found].min()), int(x[found].max()) + 1
+    top, bottom = int(y[found].min()), int(y[found].max()) + 1
+    right, bottom = min(right, math.ceil(columns / factor)), min(bottom, math.ceil(rows / factor))
+    index = (np.clip(y, top, bottom - 1) - top) * (right - left) + np.clip(x, left, right - 1) - left
+    return _Sampling((top, left, bottom - top, right - left), index, None if found.all() else found)
 
 
 def overview_for(layer: Layer, scale: float) -> tuple[int | None, int]:
