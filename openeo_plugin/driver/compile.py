@@ -13,9 +13,10 @@ from openeo_plugin.egress.client import Egress
 from openeo_plugin.egress.documents import Documents
 from openeo_plugin.egress.policy import EgressPolicy
 from openeo_plugin.engine.operator import Operator
-from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue
+from openeo_plugin.engine.operators.vector import LazyVectorCube
+from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue, SavedVector
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.formats.registry import format_named
+from openeo_plugin.formats.registry import format_named, vector_format_named
 from openeo_plugin.graph.definition import ProcessLookup
 from openeo_plugin.graph.parse import GraphLimits, parse_all
 from openeo_plugin.graph.process_graph import ProcessGraph
@@ -24,6 +25,9 @@ from openeo_plugin.processes.environment import SavedResult
 from openeo_plugin.processes.evaluate import evaluate, evaluate_all
 
 Items = Callable[[str, tuple[float, float, float, float] | None, str | None, str | None], list[dict[str, Any]]]
+
+
+DEFAULT_VECTOR_FORMAT = "GeoJSON"
 
 
 @dataclass
@@ -67,6 +71,8 @@ class CompileEnvironment:
         format_ = format_named(result.format)
         if isinstance(result.data, Operator):
             format_.writer(result.data.description, Path(), "check", result.options).abort()
+        elif isinstance(result.data, LazyVectorCube):
+            vector_format_named(result.format).check_vector(result.data.described, result.options)
         self.found.results.append(result)
         return result
 
@@ -143,10 +149,15 @@ class Compiler:
         collections = tuple(found.collections)
         if isinstance(value, Operator):
             return Plan(value, None, results, collections)
+        if isinstance(value, LazyVectorCube):
+            saved = results or (SavedVector(value.node, DEFAULT_VECTOR_FORMAT, {}, value),)
+            return Plan(None, None, saved, collections)
         return Plan(None, value, results, collections)
 
 
-def _saved(result: SavedResult) -> SavedCube | SavedValue:
+def _saved(result: SavedResult) -> SavedCube | SavedValue | SavedVector:
+    if isinstance(result.data, LazyVectorCube):
+        return SavedVector(result.node, result.format, result.options, result.data)
     if isinstance(result.data, Operator):
         return SavedCube(result.node, result.format, result.options, result.data)
     return SavedValue(result.node, result.format, result.options, result.data)

@@ -17,6 +17,7 @@ from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Block
 from openeo_plugin.engine.estimate import Estimate, estimate
 from openeo_plugin.engine.operator import Operator, Request, RunContext
+from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.engine.schedule import compute_all
 from openeo_plugin.engine.windows import on_grid
 from openeo_plugin.errors import OpenEOError
@@ -43,19 +44,30 @@ class SavedValue:
 
 
 @dataclass(frozen=True)
+class SavedVector:
+    """A vector cube that a graph asked to be stored, or that it gives."""
+
+    node: str
+    format: str
+    options: Mapping[str, Any]
+    cube: LazyVectorCube
+
+
+@dataclass(frozen=True)
 class Plan:
     """A process graph, compiled.
 
     Args:
         operator: gives the graph's cube; None if the graph gives a JSON value.
         value: the JSON value, if there is no cube.
-        results: what save_result asked for, in order; empty if the graph saves nothing.
+        results: what save_result asked for, in order; empty if the graph saves nothing (but the vector cube that a
+            graph gives without saving anything is here).
         collections: ids of the collections that are read.
     """
 
     operator: Operator | None
     value: Any = None
-    results: tuple[SavedCube | SavedValue, ...] = ()
+    results: tuple[SavedCube | SavedValue | SavedVector, ...] = ()
     collections: tuple[str, ...] = field(default=())
 
     @property
@@ -67,6 +79,8 @@ class Plan:
     def operators(self) -> tuple[Operator, ...]:
         """The cubes that a run computes: those saved, else the graph's own."""
         saved = tuple(r.operator for r in self.results if isinstance(r, SavedCube))
+        vectors = [r.cube.values for r in self.results if isinstance(r, SavedVector)]
+        saved += tuple(values for values in vectors if values is not None)
         return saved or ((self.operator,) if self.operator is not None else ())
 
     def read(

@@ -14,6 +14,7 @@ from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Block
+from openeo_plugin.cube.vector_cube import VectorCube
 from openeo_plugin.formats.asset import Asset
 
 
@@ -97,5 +98,24 @@ class Format(Protocol):
 
         `name` is the stem of the file names where the options give none.
         Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid (for `options`).
+        """
+        ...
+
+
+@runtime_checkable
+class VectorFormat(Format, Protocol):
+    """A file format that stores vector cubes, too. Their values are in memory when they are written."""
+
+    def check_vector(self, cube: VectorCube, options: Mapping[str, Any]) -> None:
+        """Refuse what can't be stored; `cube` comes without values, before a pixel is read.
+
+        Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid (for `options`).
+        """
+        ...
+
+    def write_vector(self, cube: VectorCube, folder: Path, name: str, options: Mapping[str, Any]) -> list[Asset]:
+        """Files of a vector cube; they appear under their names when all are whole.
+
+        Raises: FormatUnsuitable, StorageFailure.
         """
         ...

@@ -16,6 +16,7 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, Dimension, SpatialDimension
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Array, Block, Pixels
+from openeo_plugin.cube.vector_cube import VectorCube
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.coverage import Coverage
@@ -23,6 +24,8 @@ from openeo_plugin.formats.netcdf_head import pixel_centres
 from openeo_plugin.formats.options import FILENAME_PREFIX, checked
 from openeo_plugin.formats.part_file import NewFiles, storage_failures
 from openeo_plugin.formats.times import span_of_labels
+from openeo_plugin.formats.vector_file import stored
+from openeo_plugin.formats.vector_json import vector_document
 
 _MEDIA_TYPE = "application/json"
 _MOST_VALUES = 2_000_000
@@ -30,7 +33,8 @@ _MOST_VALUES = 2_000_000
 _DESCRIPTION = (
     "The cube as one JSON document: `dims` (names, in order), `coords` (labels of each dimension; pixel centres for x "
     "and y), `data` (nested arrays in the order of `dims`) and `attrs` (CRS, transform, bands). Null, NaN and infinity "
-    "are null. xarray reads it with DataArray.from_dict. For small cubes: at most 2 million values."
+    "are null. xarray reads it with DataArray.from_dict. For small cubes: at most 2 million values. A vector cube "
+    "over time is an object with a key for each date, which holds for every geometry the list of its bands."
 )
 
 
@@ -41,7 +45,7 @@ class JSONFormat:
     name: str = "JSON"
     title: str = "JavaScript Object Notation (JSON)"
     description: str = _DESCRIPTION
-    gis_data_types: tuple[str, ...] = ("raster", "table", "other")
+    gis_data_types: tuple[str, ...] = ("raster", "vector", "table", "other")
     media_type: str = _MEDIA_TYPE
     extension: str = ".json"
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"filename_prefix": FILENAME_PREFIX})
@@ -56,6 +60,15 @@ class JSONFormat:
             reason = f"{count} values are more than {_MOST_VALUES}. Try netCDF, or a coarser resolution."
             raise OpenEOError("FormatUnsuitable", format=self.name, reason=reason)
         return JSONWriter(description, folder, values.get("filename_prefix", name))
+
+    def check_vector(self, cube: VectorCube, options: Mapping[str, Any]) -> None:
+        """Refuse what can't be stored; see `VectorFormat`."""
+        checked(self.parameters, options)
+
+    def write_vector(self, cube: VectorCube, folder: Path, name: str, options: Mapping[str, Any]) -> list[Asset]:
+        """One document; see `VectorFormat`."""
+        stem = checked(self.parameters, options).get("filename_prefix", name)
+        return [stored(cube, vector_document(cube).encode(), folder, f"{stem}.json", _MEDIA_TYPE)]
 
 
 class JSONWriter:

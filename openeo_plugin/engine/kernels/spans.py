@@ -33,7 +33,8 @@ def _edge_rows(y: Array, v: int, first_row: int, last_row: int) -> tuple[Any, An
     """The first row whose centre line an edge (v, v + 1) crosses, and the one behind the last."""
     low, high = min(y[v], y[v + 1]), max(y[v], y[v + 1])
     start: Any = max(first_row, np.int64(np.ceil(low - 0.5)))
-    return start, max(start, min(last_row, np.int64(np.ceil(high - 0.5)) - 1) + 1)
+    end: Any = min(last_row, np.int64(np.ceil(high - 0.5)) - 1)
+    return start, max(start, end + 1)
 
 
 @kernel

@@ -64,8 +64,12 @@ class LazyVectorCube:
             return self.described
         description = self.values.description
         request = everything(description, whole(description.grid), exact=True)
-        block = compute_all([(self.values, request)], context)[0]
-        return VectorCube(self.geometries, self.dimensions, *_arranged(block, description))
+        return self.of_block(compute_all([(self.values, request)], context)[0])
+
+    def of_block(self, block: Block) -> VectorCube:
+        """The cube in memory, given all pixels of `values`."""
+        assert self.values is not None
+        return VectorCube(self.geometries, self.dimensions, *_arranged(block, self.values.description))
 
     def taken(self, node: str, places: tuple[int, ...]) -> LazyVectorCube:
         """Some of the geometries with their values, in the order given."""
