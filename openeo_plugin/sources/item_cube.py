@@ -20,7 +20,7 @@ from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Palette, Pixels
-from openeo_plugin.engine.kernels.mesh import gather_nearest
+from openeo_plugin.engine.kernels.mesh import flat_indices, gather_nearest, nearest_pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.windows import coordinates, inside, offset, on_grid, pixels_per_pixel
 from openeo_plugin.sources.datasets import read
@@ -224,17 +224,15 @@ def _sampling(window: Window, grid: Grid, factor: int) -> _Sampling | None:
 
 def _new_sampling(window: Window, grid: Grid, factor: int) -> _Sampling | None:
     at_x, at_y = coordinates(window, grid)
-    rows, columns = grid.shape
-    found = (at_x >= 0) & (at_x < columns) & (at_y >= 0) & (at_y < rows)
-    if not found.any():
+    row, column = np.empty(window.shape, np.int32), np.empty(window.shape, np.int32)
+    found, index = np.empty(window.shape, np.bool_), np.empty(window.shape, np.int64)
+    top, bottom, left, right, count = nearest_pixels(
+        at_x, at_y, float(factor), grid.shape[0], grid.shape[1], row, column, found
+    )
+    if count == 0:
         return None
-    with np.errstate(invalid="ignore"):
-        x, y = np.floor(at_x / factor).astype(np.int64), np.floor(at_y / factor).astype(np.int64)
-    left, right = int(x[found].min()), int(x[found].max()) + 1
-    top, bottom = int(y[found].min()), int(y[found].max()) + 1
-    right, bottom = min(right, math.ceil(columns / factor)), min(bottom, math.ceil(rows / factor))
-    index = (np.clip(y, top, bottom - 1) - top) * (right - left) + np.clip(x, left, right - 1) - left
-    return _Sampling((top, left, bottom - top, right - left), index, None if found.all() else found)
+    flat_indices(row, column, top, left, right - left, index)
+    return _Sampling((top, left, bottom - top, right - left), index, None if count == found.size else found)
 
 
 def overview_for(layer: Layer, scale: float) -> tuple[int | None, int]:

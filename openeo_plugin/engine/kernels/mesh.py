@@ -55,3 +55,48 @@ def gather_nearest(source, at_x, at_y, factor, row0, column0, out, found):  # ty
             if 0 <= j < rows and 0 <= i < columns:
                 out[row, column] = source[j, i]
                 found[row, column] = True
+
+
+@nb.njit(nogil=True, cache=True)
+def nearest_pixels(at_x, at_y, factor, rows, columns, out_row, out_column, found):  # type: ignore[no-untyped-def]
+    """The pixel of an overview under every centre.
+
+    Args:
+        at_x, at_y: float64 (rows, columns) in full-resolution pixels of the raster.
+        factor: full-resolution pixels per overview pixel. rows, columns: of the full resolution.
+        out_row, out_column: int32, written; -1 off the raster. found: bool, written.
+    Returns: (first row, row after the last, first column, column after the last, how many lie on the raster).
+    """
+    top, bottom, left, right, count = 1 << 30, -1, 1 << 30, -1, 0
+    last_row, last_column = int(np.ceil(rows / factor)) - 1, int(np.ceil(columns / factor)) - 1
+    for i in range(at_x.shape[0]):
+        for j in range(at_x.shape[1]):
+            x, y = at_x[i, j], at_y[i, j]
+            on = x >= 0 and x < columns and y >= 0 and y < rows
+            found[i, j] = on
+            if on:
+                column, row = min(int(x / factor), last_column), min(int(y / factor), last_row)
+                out_row[i, j] = row
+                out_column[i, j] = column
+                top, bottom = min(top, row), max(bottom, row)
+                left, right = min(left, column), max(right, column)
+                count += 1
+            else:
+                out_row[i, j] = -1
+                out_column[i, j] = -1
+    return top, bottom + 1, left, right + 1, count
+
+
+@nb.njit(nogil=True, cache=True)
+def flat_indices(out_row, out_column, top, left, width, index):  # type: ignore[no-untyped-def]
+    """Index into a part of the raster, row by row; 0 off the raster.
+
+    Args:
+        out_row, out_column: int32 (rows, columns), -1 off the raster.
+        top, left, width: where the part begins and its columns.
+        index: int64 (rows, columns), written.
+    """
+    for i in range(index.shape[0]):
+        for j in range(index.shape[1]):
+            row = out_row[i, j]
+            index[i, j] = (row - top) * width + out_column[i, j] - left if row >= 0 else 0
