@@ -28,6 +28,7 @@ from openeo_plugin.egress.resolve import Pinning, Resolver, system_resolver
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ALLOWED_HEADERS = frozenset({"accept", "content-type", "range", "prefer", "if-range", "openeo-signature"})
+_JSON = {"Accept": "application/json, application/geo+json"}
 USER_AGENT = "pygeoapi-openeo"
 
 
@@ -127,17 +128,20 @@ class Egress:
                 wish = _Wish("GET", wish.headers, None, wish.max_bytes)
         raise UnreachableError("the address is redirected too often")
 
-    def json(self, url: str, *, body: Any = None, max_bytes: int | None = None) -> Any:
+    def json(self, url: str, *, body: Any = None) -> Any:
         """The JSON at an address; with a body it is posted there.
 
         Raises: EgressError.
         """
-        headers = {"Accept": "application/json, application/geo+json"}
-        if body is None:
-            return self.fetch(url, headers=headers, max_bytes=max_bytes).json()
-        headers["Content-Type"] = "application/json"
+        return (self.fetch(url, headers=_JSON) if body is None else self.post(url, body)).json()
+
+    def post(self, url: str, body: Any) -> Answer:
+        """Post JSON.
+
+        Raises: EgressError.
+        """
         posted = json.dumps(body, allow_nan=False).encode()
-        return self.fetch(url, method="POST", headers=headers, body=posted, max_bytes=max_bytes).json()
+        return self.fetch(url, method="POST", headers=_JSON | {"Content-Type": "application/json"}, body=posted)
 
     def _once(self, address: WebAddress, wish: _Wish) -> Answer:
         """One request and its answer, a redirect or not."""

@@ -113,6 +113,7 @@ def callback_parameters(parameter: Parameter) -> frozenset[str]:
             search(schema.get("items"))
 
     search(parameter.schema)
+    search(parameter.accepts)
     return frozenset(found)
 
 
