@@ -49,7 +49,9 @@ def refuse_webhook(additional: Mapping[str, Any], settings: Settings) -> None:
             "RequestInvalid", reason=f"the `secret` of a webhook needs {SECRET_MIN_CHARACTERS} characters or more."
         )
     try:
-        parse(webhook.url, policy_of(settings))
+        policy = policy_of(settings)
+        if parse(webhook.url, policy).literal is not None:  # a name is looked up when there is something to tell
+            Egress(policy).check(webhook.url)
     except EgressError as error:
         raise OpenEOError("RequestInvalid", reason=f"the webhook can't be used: {error}.") from None
 
