@@ -33,6 +33,15 @@ LINE = chain(
     ("add", {"x": "#0", "y": "#2"}),
 )
 
+GROWTH = chain(
+    ("array_element", {"data": "$parameters", "index": 0}),
+    ("array_element", {"data": "$parameters", "index": 1}),
+    ("divide", {"x": "$x", "y": 3e9}),
+    ("multiply", {"x": "#1", "y": "#2"}),
+    ("exp", {"p": "#3"}),
+    ("multiply", {"x": "#0", "y": "#4"}),
+)
+
 
 def first_name(cube: Operator) -> str:
     if not cube.description.labelled:
@@ -82,11 +91,73 @@ def merged_with_an_index(cube: Operator) -> Operator:
 
 
 def filtered_and_merged(cube: Operator) -> Operator:
-    grid = cube.description.grid
-    box = Window(grid, 7, 9, 20, 19).geobox().extent.boundingbox
-    extent = {"west": box.left, "south": box.bottom, "east": box.right, "north": box.top, "crs": 32632}
-    part = call("filter_bbox", data=cube, extent=extent)
+    part = call("filter_bbox", data=cube, extent=extent_of(cube, 7, 9, 20, 19))
     return call("merge_cubes", cube1=part, cube2=cube, overlap_resolver=graph("max", data=["$x", "$y"]))
+
+
+def fitting(function: dict[str, Any]) -> dict[str, Any]:
+    made = graph("fit_curve", data="$data", parameters=[1, 0.1])
+    made["process_graph"]["n0"]["arguments"]["function"] = function
+    return made
+
+
+def predicted(cube: Operator) -> Operator:
+    fitted = call("apply_dimension", data=cube, process=fitting(LINE), dimension=numbered(cube), target_dimension="p")
+    return call(
+        "predict_curve", parameters=fitted, function=LINE, dimension="when", labels=["2020-06-02", "2020-07-01"]
+    )
+
+
+def numbered(cube: Operator) -> str:
+    """A dimension whose labels can be the variable of a curve."""
+    for dimension in cube.description.labelled:
+        if dimension.type == "temporal" or all(isinstance(label, int) for label in dimension.labels):
+            return dimension.name
+    raise OpenEOError("DimensionMissing", type="temporal")
+
+
+def resampled(**more: Any) -> Step:
+    def apply(cube: Operator) -> Any:
+        target = cubes.series([0, 0, 0], ["2020-06-02", "2020-06-20", "2019-01-01"])
+        return call("resample_cube_temporal", data=cube, target=target, **more)
+
+    apply.__name__ = f"resample_cube_temporal{sorted(more)}"
+    return apply
+
+
+def anomalies(cube: Operator) -> Operator:
+    data = cube
+    if "t2" in cube.description.names:
+        once = call("filter_labels", data=cube, dimension="t2", condition=graph("eq", x="$value", y="2020-01-01"))
+        data = call("drop_dimension", data=once, name="t2")
+    months = [["2020-06-01", "2020-07-01"], ["2020-07-01", "2020-08-01"]]
+    normals = call("aggregate_temporal", data=data, intervals=months, reducer=MEAN, labels=["06", "07"])
+    return call("anomaly", data=data, normals=normals, period="month")
+
+
+def minus_its_last_row(cube: Operator) -> Operator:
+    part = call(
+        "trim_cube", data=call("mask", data=cube, mask=call("apply", data=cube, process=graph("gt", x="$x", y=90)))
+    )
+    return call("merge_cubes", cube1=cube, cube2=part, overlap_resolver=graph("subtract", x="$x", y="$y"))
+
+
+def split_again(cube: Operator) -> Operator:
+    flat = call("flatten_dimensions", data=cube, dimensions=labelled_names(cube)[::-1], target_dimension="flat")
+    if len(labelled_names(cube)) < 2:
+        return flat
+    kept = call("filter_labels", data=flat, dimension="flat", condition=graph("text_ends", data="$value", pattern="0Z"))
+    return call("unflatten_dimension", data=kept, dimension="flat", target_dimensions=["a", "b"])
+
+
+def moved(cube: Operator) -> Operator:
+    row = call("filter_bbox", data=cube, extent=extent_of(cube, 3, 0, 1, 40))
+    return call("add_dimension", data=call("drop_dimension", data=row, name="y"), name="north", label=7, type="spatial")
+
+
+def extent_of(cube: Operator, y: int, x: int, height: int, width: int) -> dict[str, Any]:
+    box = Window(cube.description.grid, y, x, height, width).geobox().extent.boundingbox
+    return {"west": box.left, "south": box.bottom, "east": box.right, "north": box.top, "crs": 32632}
 
 
 STEPS: list[Step] = [
@@ -117,6 +188,14 @@ STEPS: list[Step] = [
     step("rename_dimension", source=first_name, target="other"),
     over_threshold,
     replaced,
+    step("apply_dimension", dimension=numbered, process=fitting(GROWTH)),
+    predicted,
+    resampled(),
+    resampled(valid_within=3),
+    anomalies,
+    minus_its_last_row,
+    split_again,
+    moved,
     merged_with_itself,
     merged_with_an_index,
     filtered_and_merged,
@@ -154,7 +233,11 @@ def check_labels(cube: Operator, seed: int) -> None:
     """Any choice of bands and labels gives the same as all of them; what is described is what comes."""
     description = cube.description
     rng = np.random.default_rng(seed)
-    window = Window(description.grid, 3, 5, 11, 7)
+    (y, height), (x, width) = (
+        (first, min(size, n - first)) if n > first else (0, n)
+        for n, first, size in zip(description.grid.shape, (3, 5), (11, 7), strict=True)
+    )
+    window = Window(description.grid, y, x, height, width)
     complete = computed(cube, window).bands
     for band, pixels in zip(description.bands, complete, strict=True):
         assert pixels.dtype == band.dtype
