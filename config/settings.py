@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     sync_max_bytes: int = Field(default=8 * 2**30, gt=0)
     sync_timeout_s: float = Field(default=300, gt=0)
     tile_max_zoom: int = Field(default=20, ge=0, le=30)
+    tile_cache_bytes: int = Field(default=2**30, ge=0)
+    service_rate_per_s: float = Field(default=200, gt=0)
     egress: bool = True
     egress_schemes: list[Literal["https", "http"]] = ["https"]
     egress_hosts: list[str] | None = None

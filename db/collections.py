@@ -147,6 +147,12 @@ class CollectionStore:
         with self._database.reading() as session:
             return revisions.current(session, SUBJECT)
 
+    def changed(self, ids: Iterable[str]) -> dict[str, str]:
+        """When each of some collections was last stored, as text; those that there are not are left out."""
+        query = select(CollectionRow.id, CollectionRow.updated).where(CollectionRow.id.in_([*ids]))
+        with self._database.reading() as session:
+            return {id: updated.isoformat() for id, updated in session.execute(query)}
+
 
 def store_collection(
     session: Session, collection: StoredCollection, *, owner: str | None, kind: Kind, job_id: str | None, now: datetime

@@ -45,19 +45,36 @@ class Face:
 def faces(backend: Backend) -> tuple[Face, ...]:
     """Every face of the server. Those of services share what they have opened."""
     from openeo_plugin.ogcapi.app import create_ogcapi
-    from services.access import OpenServices
-    from services.ows import create_ows
-    from services.wcs import create_wcs
-    from services.xyz import create_tiles
 
-    opened = OpenServices(backend)
     return (
         Face(API_MOUNT, _threaded(create_api(backend), API_THREADS)),
         Face("/oapi", _threaded(create_ogcapi(backend), OGC_THREADS)),
-        Face("/ogc", _threaded(create_ows(backend, opened), OGC_THREADS)),
-        Face("/tiles", create_tiles(backend, opened)),
-        Face("/wcs", create_wcs(backend, opened)),
+        *_service_faces(backend),
     )
+
+
+def _service_faces(backend: Backend) -> tuple[Face, ...]:
+    """The faces of services. They share what they have opened, and each is behind a door."""
+    from services.access import OpenServices
+    from services.door import Door, Entrance
+    from services.gate import Gates, Limits
+    from services.journal import Journal
+    from services.ows import create_ows
+    from services.tile_store import TileStore
+    from services.wcs import create_wcs
+    from services.xyz import create_tiles
+
+    settings = backend.settings
+    kept_bytes = settings.tile_cache_bytes
+    opened = OpenServices(backend, TileStore(settings.data_dir / "tiles", kept_bytes) if kept_bytes else None)
+    limits = Limits(max(2, settings.threads), rate_per_s=settings.service_rate_per_s)
+    entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services))
+    apps: dict[str, ASGIApp] = {
+        "ogc": _threaded(create_ows(backend, opened), OGC_THREADS),
+        "tiles": create_tiles(backend, opened),
+        "wcs": create_wcs(backend, opened),
+    }
+    return tuple(Face(f"/{name}", Door(app, entrance, name)) for name, app in apps.items())
 
 
 def create_app(settings: Settings | None = None) -> Starlette:

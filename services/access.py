@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections import OrderedDict
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from openeo_plugin.errors import OpenEOError
 from services.dates import dates_of
-from services.gate import Gate
 from services.readable import Readable
 from services.registry import parameter_defaults, service_type
 from services.served import ServedService, map_description
 from services.style import bind
+from services.tile_store import TileStore
+from services.visit import current_visit, is_private
 
 if TYPE_CHECKING:
     from db.services import Service
@@ -23,14 +25,27 @@ if TYPE_CHECKING:
 
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 OPENED = 64
-WAITING = 36
-WAIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A service that is ready to be shown.
+
+    Args:
+        stamp: changes with every change of the service and of the collections that it reads.
+    """
+
+    served: ServedService
+    stamp: str
 
 
 @dataclass
 class _Slot:
+    """revision: of the catalogue, when it was last looked at."""
+
     lock: threading.Lock = field(default_factory=threading.Lock)
-    served: ServedService | None = None
+    opened: Opened | None = None
+    revision: object = None
 
 
 class OpenServices:
@@ -38,11 +53,13 @@ class OpenServices:
 
     Args:
         backend: stores and driver.
+        tiles: where pictures of tiles are kept; nowhere for None.
         limit: how many are kept open.
     """
 
-    def __init__(self, backend: Backend, limit: int = OPENED) -> None:
+    def __init__(self, backend: Backend, tiles: TileStore | None = None, limit: int = OPENED) -> None:
         self._backend = backend
+        self._tiles = tiles
         self._limit = limit
         self._lock = threading.Lock()
         self._slots: OrderedDict[tuple[str, int], _Slot] = OrderedDict()
@@ -52,18 +69,41 @@ class OpenServices:
 
         Raises: ServiceNotFound if there is none or it is disabled; what planning its process raises.
         """
-        return self.open_version(service_id)[0]
+        return self.open_now(service_id).served
 
-    def open_version(self, service_id: str) -> tuple[ServedService, int]:
-        """The service and its version, which changes with every change of it."""
-        service = self._find(service_id)
-        slot = self._slot((service.id, service.version))
+    def open_now(self, service_id: str) -> Opened:
+        """The service and its stamp. Behind the door, the service is the one that was let in."""
+        visit = current_visit()
+        service = visit.service if visit and visit.service.id == service_id else self.find(service_id)
+        slot = self._slot(service)
+        revision = self._backend.collections.revision()
         with slot.lock:
-            if slot.served is None:
-                slot.served = open_service(self._backend, service)
-            return slot.served, service.version
+            if not self._is_fresh(slot, service, revision):
+                slot.opened = self._opened(service)
+                slot.revision = revision
+            assert slot.opened is not None
+            return slot.opened
 
-    def _find(self, service_id: str) -> Service:
+    def known(self, service: Service) -> Opened | None:
+        """The service, if it is open already and its data has not changed; never waits for it."""
+        with self._lock:
+            slot = self._slots.get((service.id, service.version))
+        if slot is None or slot.opened is None:
+            return None
+        revision = self._backend.collections.revision()
+        return slot.opened if self._is_fresh(slot, service, revision) else None
+
+    def at_hand(self, service: Service) -> Opened | None:
+        """The service, if it is open, without a look at the catalogue."""
+        with self._lock:
+            slot = self._slots.get((service.id, service.version))
+        return slot.opened if slot else None
+
+    def find(self, service_id: str) -> Service:
+        """The stored service.
+
+        Raises: ServiceNotFound if there is none or it is disabled.
+        """
         if not SERVICE_ID.fullmatch(service_id):
             raise OpenEOError("ServiceNotFound", identifier=service_id[:128])
         service = self._backend.services.find(service_id)
@@ -71,10 +111,32 @@ class OpenServices:
             raise OpenEOError("ServiceNotFound", identifier=service_id)
         return service
 
-    def _slot(self, key: tuple[str, int]) -> _Slot:
+    def _is_fresh(self, slot: _Slot, service: Service, revision: object) -> bool:
+        if slot.opened is None:
+            return False
+        if slot.revision != revision:
+            if self._stamp(service, slot.opened.served.collections) != slot.opened.stamp:
+                return False
+            slot.revision = revision
+        return True
+
+    def _opened(self, service: Service) -> Opened:
+        served = open_service(self._backend, service)
+        stamp = self._stamp(service, served.collections)
+        if self._tiles is not None and service.configuration.get("cache", True) is not False:
+            owner = service.owner if is_private(service) else None
+            served.keep_tiles(self._tiles.of(service.id, stamp, owner))
+        return Opened(served, stamp)
+
+    def _stamp(self, service: Service, collections: tuple[str, ...]) -> str:
+        changed = self._backend.collections.changed(collections) if collections else {}
+        digest = hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()[:16]
+        return f"{service.version}-{digest}"
+
+    def _slot(self, service: Service) -> _Slot:
         with self._lock:
-            slot = self._slots.setdefault(key, _Slot())
-            self._slots.move_to_end(key)
+            slot = self._slots.setdefault((service.id, service.version), _Slot())
+            self._slots.move_to_end((service.id, service.version))
             while len(self._slots) > self._limit:
                 self._slots.popitem(last=False)
             return slot
@@ -87,14 +149,12 @@ def open_service(backend: Backend, service: Service) -> ServedService:
     def planner(arguments: Mapping[str, Any]) -> Readable:
         return backend.driver.plan(process, owner, dict(arguments) or None)
 
-    running = max(2, backend.settings.threads)
     return ServedService(
         service.id,
         texts=_texts(service),
         planner=planner,
         uses=used_parameters(process, frozenset(parameter_defaults(service.type))),
         configuration={name: value for name, value in service.configuration.items() if value is not None},
-        gate=Gate(running, WAITING, WAIT_S),
     )
 
 

@@ -6,10 +6,11 @@ import logging
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from rio_tiler.errors import PointOutsideBounds
 from starlette.exceptions import HTTPException
 
+from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(OpenEOError)
     def official(_: Request, error: OpenEOError) -> JSONResponse:
         return answer(error)
+
+    @app.exception_handler(Canceled)
+    def left(_: Request, __: Canceled) -> Response:
+        return Response(status_code=499)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -218,6 +218,19 @@ SETTINGS: dict[str, Setting] = {
             _check_categories,
         ),
         Setting(
+            "access",
+            "Who may see the service: everybody who knows its address, or only its owner, with the bearer token or "
+            "with the address that the owner gets, which is signed and expires.",
+            {"type": "string", "enum": ["public", "private"], "default": "public"},
+            _one_of("public", "private"),
+        ),
+        Setting(
+            "cache",
+            "Whether pictures of tiles are kept once they were made, until the service or its data changes.",
+            {"type": "boolean", "default": True},
+            lambda value: None if isinstance(value, bool) else "true or false is expected",
+        ),
+        Setting(
             "tile_size",
             "Width and height of a tile in pixels.",
             {"type": "integer", "enum": list(TILE_SIZES), "default": DEFAULT_TILE_SIZE},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from mapproxy.config.configuration.proxy import ProxyConfiguration
@@ -37,6 +38,9 @@ def mapproxy_app(served: ServedService, max_zoom: int) -> MapProxyApp:
     servers = proxy.configured_services()
     if served.dates.labels:
         _set_dates(servers, served.dates)
+    for server in _all_servers(servers):
+        if isinstance(server, WMTSRestServer):
+            server.parse_request = partial(_own_dimensions, server.parse_request)
     return MapProxyApp(servers, proxy.base_config)
 
 
@@ -142,6 +146,13 @@ class TimedCapabilities(Capabilities):
     def template_context(self) -> dict[str, Any]:
         """The context with the names of dimensions."""
         return {**super().template_context(), "dimension_keys": {"time": "TIME"}}
+
+
+def _own_dimensions(parse: Callable[[Any], Any], request: Any) -> Any:
+    """Parse a REST request; MapProxy 7.0 keeps the dates of all such requests, of all services, in one dict."""
+    parsed = parse(request)
+    parsed.dimensions = {}
+    return parsed
 
 
 def _set_dates(servers: Iterable[Any], dates: Dates) -> None:

@@ -22,6 +22,7 @@ from mapproxy.query import InfoQuery, LegendQuery, MapQuery
 from mapproxy.source import LegendSource, SourceError
 from mapproxy.srs import SRS
 
+from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
 from services.legend import legend, legend_size
 from services.served import GEOGRAPHIC, MERCATOR_LATITUDE, MapRequest, ServedService
@@ -159,6 +160,8 @@ def _message(error: Exception) -> str:
     """What a client may know of an error; the rest stands in the log under an id."""
     if isinstance(error, OpenEOError) and error.status < 500:
         return html.escape(error.message)
+    if isinstance(error, Canceled):
+        return "the client has left"
     request = current.get(None)
     if request is not None:
         request.failed = True

@@ -1,6 +1,6 @@
 """WMTS and WMS of every service under one WSGI application, each as a small MapProxy of its own.
 
-An application is built at the first request for a service and kept by (id, version), so a new or changed service is
+An application is built at the first request for a service and kept by (id, stamp), so a new or changed service is
 there at once, and services nobody looks at cost nothing.
 """
 
@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from openeo_plugin.backend import Backend
 from openeo_plugin.errors import OpenEOError
-from services.access import OpenServices
+from services.access import Opened, OpenServices
 from services.ows_exception import exception_report, is_wms
 from services.ows_request import check, parse, split
-from services.served import ServedService
+from services.visit import public_segment
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -52,7 +52,7 @@ class OwsDispatcher:
         self._max_zoom = backend.settings.tile_max_zoom
         self._services = services
         self._lock = threading.Lock()
-        self._apps: OrderedDict[tuple[str, int], WsgiApp] = OrderedDict()
+        self._apps: OrderedDict[tuple[str, str], WsgiApp] = OrderedDict()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request; whatever is not an OWS request to a service that exists is answered in JSON."""
@@ -69,7 +69,8 @@ class OwsDispatcher:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             raise OpenEOError("MethodNotAllowed", methods="GET, HEAD")
         service_id, path = split(environ.get("PATH_INFO", ""))
-        served, version = self._services.open_version(service_id)
+        opened = self._services.open_now(service_id)
+        served = opened.served
         request = parse(path, environ.get("QUERY_STRING", ""), dated=bool(served.dates.labels))
         code = "InvalidParameterValue"
         try:
@@ -79,17 +80,16 @@ class OwsDispatcher:
         except OpenEOError as error:
             return _send(start_response, "400 Bad Request", *exception_report(code, error.message, request.given))
         inner = self._placed({**environ, "PATH_INFO": request.path, "QUERY_STRING": request.query}, service_id)
-        with served.gate.admitted():
-            return _run(self._app(served, version), inner, start_response, request.time)
+        return _run(self._app(opened), inner, start_response, request.time)
 
-    def _app(self, served: ServedService, version: int) -> WsgiApp:
+    def _app(self, opened: Opened) -> WsgiApp:
         from services.mapproxy_app import mapproxy_app
 
-        key = served.id, version
+        key = opened.served.id, opened.stamp
         with self._lock:
             app = self._apps.get(key)
             if app is None:
-                app = self._apps[key] = mapproxy_app(served, self._max_zoom)
+                app = self._apps[key] = mapproxy_app(opened.served, self._max_zoom)
             self._apps.move_to_end(key)
             while len(self._apps) > KEPT_APPS:
                 self._apps.popitem(last=False)
@@ -102,7 +102,7 @@ class OwsDispatcher:
             environ.pop(name, None)
         environ["HTTP_HOST"] = base.netloc
         environ["wsgi.url_scheme"] = base.scheme
-        environ["SCRIPT_NAME"] = f"{base.path.rstrip('/')}/ogc/{service_id}"
+        environ["SCRIPT_NAME"] = f"{base.path.rstrip('/')}/ogc/{public_segment(service_id)}"
         return environ
 
 

@@ -21,6 +21,9 @@ class Readable(Protocol):
     @property
     def description(self) -> CubeDescription | None: ...  # noqa: D102
 
+    @property
+    def collections(self) -> tuple[str, ...]: ...  # noqa: D102
+
     def read(  # noqa: D102
         self,
         geobox: GeoBox,

@@ -57,10 +57,15 @@ def parameter_defaults(type_name: str) -> dict[str, None]:
     return dict.fromkeys(service_type(type_name).process_parameters)
 
 
-def attributes(service: Described, public_base: str) -> tuple[str, dict[str, Any]]:
-    """URL and attributes of a service, as openEO clients get them."""
+def attributes(service: Described, public_base: str, segment: str | None = None) -> tuple[str, dict[str, Any]]:
+    """URL and attributes of a service, as openEO clients get them.
+
+    Args:
+        public_base: what addresses begin with.
+        segment: how addresses name the service, if not by its id alone (`services.ticket.with_ticket`).
+    """
     kind = service_type(service.type)
-    return kind.url(service.id, public_base), dict(kind.attributes)
+    return kind.url(segment or service.id, public_base), dict(kind.attributes)
 
 
 def _to_json(kind: ServiceType, settings: dict[str, Any]) -> dict[str, Any]:

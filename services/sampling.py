@@ -54,7 +54,7 @@ def _smooth(
     assert plan.description is not None
     grid = plan.description.grid
     window = Window(geobox, 0, 0, *geobox.shape)
-    if pixels_per_pixel(window, grid) > 1 - 1e-6:
+    if pixels_per_pixel(window.grid, grid) > 1 - 1e-6:
         return read(plan, geobox, bands, labels, context)
     x, y = coordinates(window, grid)
     part = _part(grid, x, y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -19,16 +20,17 @@ from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from services import render
 from services.dates import Dates, dates_of, selection
-from services.gate import Gate
 from services.geotiff import geotiff
 from services.readable import Readable, read
 from services.style import Style, bind
 from services.tile_matrix import WEB_MERCATOR, zoom_of
+from services.tile_store import KeptTiles, TileKey
 from services.visit import current_context
 
 Bounds = tuple[float, float, float, float]
 Planner = Callable[[Mapping[str, Any]], Readable]
 
+KEPT_FORMATS = frozenset({"png", "jpeg", "webp"})
 GEOGRAPHIC = "EPSG:4326"
 MERCATOR_LATITUDE = 85.05112877980659
 
@@ -64,7 +66,6 @@ class ServedService:
         planner: gives the plan for arguments of the process parameters (null for what a request does not say).
         uses: the process parameters the process graph refers to.
         configuration: of the service.
-        gate: what it may take of the server.
 
     Raises: ServiceConfigInvalid, ProcessGraphInvalid, and whatever planning raises.
     """
@@ -77,13 +78,11 @@ class ServedService:
         planner: Planner,
         uses: frozenset[str],
         configuration: Mapping[str, Any],
-        gate: Gate,
     ) -> None:
         self.id = service_id
         self.title = texts["title"]
         self.abstract = texts["abstract"]
         self.attribution = texts["attribution"]
-        self.gate = gate
         self._uses = uses
         self._planner = lru_cache(maxsize=32)(lambda arguments: planner(_thawed(arguments)))
         self._plan = planner(dict.fromkeys(uses))
@@ -92,6 +91,24 @@ class ServedService:
         self._style = bind(configuration, self.description)
         self._bounds: dict[str, Bounds] = {}
         self._style_lock = threading.Lock()
+        self._tiles: KeptTiles | None = None
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Ids of the collections that the process reads."""
+        return self._plan.collections
+
+    def keep_tiles(self, tiles: KeptTiles) -> None:
+        """From now on keep the pictures of tiles."""
+        self._tiles = tiles
+
+    def kept_tile(self, tile: tuple[int, int, int], time: str | None, image_format: str) -> bytes | None:
+        """The picture of a tile, if it was kept."""
+        if self._tiles is None:
+            return None
+        with suppress(OpenEOError):
+            return self._tiles.get(TileKey(tile, self.dates.label(time), image_format))
+        return None
 
     @property
     def tile_size(self) -> int:
@@ -117,13 +134,25 @@ class ServedService:
     def picture(self, request: MapRequest, image_format: str = "png") -> bytes:
         """The picture a request asks for; transparent outside the data.
 
-        Raises: RequestInvalid for an unknown date.
+        Raises: RequestInvalid for an unknown date; Canceled.
         """
         index = self.dates.index(request.time)
         if not self.covers(request.geobox):
             return self._nothing(request.geobox, image_format)
+        if self._tiles is None or request.tile is None or image_format not in KEPT_FORMATS:
+            return self._made(request, index, image_format)
+        key = TileKey(request.tile, self.dates.label(request.time), image_format)
+        content = self._tiles.get(key) if request.geobox.shape == (self.tile_size,) * 2 else None
+        if content is None:
+            content = self._made(request, index, image_format)
+            if request.geobox.shape == (self.tile_size,) * 2:
+                self._tiles.put(key, content)
+        return content
+
+    def _made(self, request: MapRequest, index: int, image_format: str) -> bytes:
         labels = selection(self.description, self.dates, index)
-        return render.render(self.plan_for(request), request.geobox, self.style, labels, image_format, request.context)
+        plan, style = self.plan_for(request), self.style
+        return render.render(plan, request.geobox, style, labels, image_format, request.context)
 
     def values(self, request: MapRequest) -> np.ndarray[Any, Any]:
         """Values of all bands, (band, y, x) as floating-point numbers, null as NaN."""

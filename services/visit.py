@@ -26,8 +26,18 @@ class Visit:
     segment: str
     context: RunContext = field(default_factory=RunContext)
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only the owner may see the service."""
+        return is_private(self.service)
+
 
 _VISIT: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+
+def is_private(service: Service) -> bool:
+    """Whether only the owner may see a service."""
+    return service.configuration.get("access") == "private"
 
 
 def current_visit() -> Visit | None:

@@ -25,6 +25,7 @@ from services.reader import PlanReader
 from services.render import MEDIA_TYPES, preview_grid
 from services.served import GEOGRAPHIC, MapRequest, ServedService
 from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
+from services.visit import public_segment
 
 Format = Literal["png", "jpeg", "jpg", "webp", "npy", "tif"]
 Time = Annotated[str | None, Query(max_length=64, description="A date; the service's default if left out.")]
@@ -106,8 +107,7 @@ class ServiceTiles(BaseFactory):
             raise OpenEOError("RequestInvalid", reason=f"columns and rows of zoom level {z} go from 0 to {2**z - 1}")
         image_format = "jpeg" if image_format == "jpg" else image_format
         geobox = grid_of(tile_bounds(tile), served.tile_size, served.tile_size, WEB_MERCATOR)
-        with served.gate.admitted():
-            content = served.picture(MapRequest(geobox, time, tile), image_format)
+        content = served.picture(MapRequest(geobox, time, tile), image_format)
         return Response(content, media_type=MEDIA_TYPES[image_format])
 
     def _register_tilejson(self) -> None:
@@ -129,7 +129,7 @@ class ServiceTiles(BaseFactory):
             "description": served.abstract,
             "attribution": html.escape(served.attribution),  # web maps show it as HTML
             "scheme": "xyz",
-            "tiles": [f"{self.public_base}/tiles/{served.id}/{{z}}/{{x}}/{{y}}.png{query}"],
+            "tiles": [f"{self.public_base}/tiles/{public_segment(served.id)}/{{z}}/{{x}}/{{y}}.png{query}"],
             "minzoom": 0,
             "maxzoom": high,
             "bounds": [west, south, east, north],
@@ -147,8 +147,7 @@ class ServiceTiles(BaseFactory):
             time: Time = None,
             served: ServedService = service,
         ) -> JSONResponse:
-            with served.gate.admitted():
-                found = PlanReader(input=served, time=time).point(lon, lat)
+            found = PlanReader(input=served, time=time).point(lon, lat)
             values = [None if masked else value for value, masked in _with_mask(found.array)]
             return JSONResponse(
                 {
@@ -164,8 +163,7 @@ class ServiceTiles(BaseFactory):
 
         @self.router.get("/statistics")
         def statistics(time: Time = None, served: ServedService = service) -> JSONResponse:
-            with served.gate.admitted():
-                found = PlanReader(input=served, time=time).statistics()
+            found = PlanReader(input=served, time=time).statistics()
             return JSONResponse({name: _finite(band.model_dump()) for name, band in found.items()})
 
     def _register_preview(self) -> None:
@@ -178,8 +176,7 @@ class ServiceTiles(BaseFactory):
             served: ServedService = service,
         ) -> Response:
             grid = preview_grid(served.description.grid, max_size)
-            with served.gate.admitted():
-                return Response(served.picture(MapRequest(grid, time)), media_type=MEDIA_TYPES["png"])
+            return Response(served.picture(MapRequest(grid, time)), media_type=MEDIA_TYPES["png"])
 
 
 def _with_mask(values: Any) -> list[tuple[float, bool]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from openeo_plugin.api import requests
+from openeo_plugin.api.assets import expiry
 from openeo_plugin.api.http import empty_response, json_body, json_response
 from openeo_plugin.api.jobs import rfc3339
 from openeo_plugin.api.links import api_url
@@ -15,6 +16,8 @@ from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
 from services import registry
 from services.access import check_service, used_parameters
+from services.ticket import with_ticket
+from services.visit import is_private
 
 if TYPE_CHECKING:
     from db.services import Service
@@ -129,8 +132,15 @@ def _extras(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in NAMED | FIXED and value is not None}
 
 
+def _segment(service: Service) -> str:
+    """How addresses name a service: a private one with a ticket, since no map client sends tokens."""
+    if not is_private(service):
+        return service.id
+    return with_ticket(service.id, service.owner, the_backend().secret, expiry())
+
+
 def _summary(service: Service) -> dict[str, Any]:
-    url, _ = registry.attributes(service, the_backend().settings.public_base)
+    url, _ = registry.attributes(service, the_backend().settings.public_base, _segment(service))
     fields = {
         "id": service.id,
         "title": service.title,

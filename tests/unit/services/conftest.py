@@ -38,6 +38,7 @@ class PositionPlan:
 
     description: CubeDescription | None = field(default_factory=cube)
     reads: list = field(default_factory=list)
+    collections: tuple = ()
 
     def read(self, geobox, *, bands=None, labels=None, exact=False, context=None):
         self.reads.append((geobox, tuple(bands), dict(labels)))
@@ -83,6 +84,10 @@ class Store(dict):
             raise OpenEOError("ServiceNotFound", identifier=service_id)
         return self[service_id]
 
+    def log(self, service_id, level, message, **fields):
+        self.__dict__.setdefault("entries", []).append((service_id, level, message, fields))
+        return True
+
     def put(self, service):
         old = self.get(service.id)
         self[service.id] = replace(service, version=old.version + 1) if old else service
@@ -97,6 +102,14 @@ class FakeBackend:
         default_factory=lambda: SimpleNamespace(threads=2, tile_max_zoom=20, public_base="http://maps.test")
     )
     planned: list = field(default_factory=list)
+    changed: dict = field(default_factory=dict)
+    revision: int = 1
+
+    @property
+    def collections(self):
+        return SimpleNamespace(
+            revision=lambda: (self.revision, repr(self.changed)), changed=lambda ids: dict(self.changed)
+        )
 
     @property
     def driver(self):

@@ -4,7 +4,6 @@ import pytest
 
 from openeo_plugin.errors import OpenEOError
 from services.access import OpenServices, check_service, used_parameters
-from services.gate import Gate
 from services.served import MapRequest
 from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
 
@@ -138,16 +137,22 @@ def test_outside_the_data_nothing_is_read(make_backend, fakes):
     assert plan.reads == []
 
 
-def test_a_gate_turns_away_what_would_stand_in_line_too_long():
-    gate = Gate(running=1, waiting=1, wait_s=0.01)
-    with gate.admitted(), pytest.raises(OpenEOError) as waited, gate.admitted():
-        pass
-    assert waited.value.code == "TooManyRequests"
-    with gate.admitted():
-        pass
+def test_changed_data_is_planned_anew(make_backend, fakes):
+    backend = make_backend(fakes.PositionPlan(collections=("s2",)))
+    services = OpenServices(backend)
+    backend.changed = {"s2": "2020-01-01"}
+    first = services.open_now("abc")
+    assert services.open_now("abc") is first
+    backend.changed = {"s2": "2020-01-02"}
+    assert services.known(backend.services["abc"]) is None
+    second = services.open_now("abc")
+    assert second.stamp != first.stamp
+    assert len(backend.planned) == 2
 
 
-def test_a_gate_turns_away_at_once_when_the_line_is_full():
-    gate = Gate(running=1, waiting=0, wait_s=60)
-    with gate.admitted(), pytest.raises(OpenEOError), gate.admitted():
-        pass
+def test_changes_of_other_collections_make_no_difference(make_backend, fakes):
+    backend = make_backend(fakes.PositionPlan(collections=("s2",)))
+    services = OpenServices(backend)
+    first = services.open_now("abc")
+    backend.revision = 2
+    assert services.open_now("abc") is first

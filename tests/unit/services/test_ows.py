@@ -122,6 +122,13 @@ def test_a_single_date_that_is_a_month_is_listed_as_it_is(open_client, fakes):
     assert [value.text for value in dimension.findall("w:Value", WMTS)] == ["2020-06"]
 
 
+def test_dates_of_one_service_are_unknown_to_another(make_backend, fakes):
+    dated = Client(create_ows(make_backend(configuration=ROWS)))
+    plain = Client(create_ows(make_backend(fakes.PositionPlan(fakes.cube(dates=())), configuration=ROWS)))
+    rgba(dated.get("/abc/wmts/map/WebMercatorQuad/2020-06-01/12/2218/1470.png"))
+    rgba(plain.get("/abc/wmts/map/WebMercatorQuad/12/2218/1470.png"))
+
+
 def test_a_cube_without_dates_has_no_time_dimension(open_client, fakes):
     client = open_client(fakes.PositionPlan(fakes.cube(dates=())))
     assert tree(client.get("/abc/wmts")).find("w:Contents/w:Layer/w:Dimension", WMTS) is None

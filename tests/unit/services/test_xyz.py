@@ -154,15 +154,3 @@ def test_an_unexpected_error_tells_no_more_than_its_id(open_client, fakes):
     message = refused(client.get("/abc/12/2218/1470.png"), 500, "Internal")
     assert "division" not in message
     assert client.get("/abc/5/0/0.png").status_code == 200
-
-
-def test_too_many_requests_are_told_when_to_come_back(open_client, make_backend):
-    from services.access import OpenServices
-    from services.gate import Gate
-
-    backend = make_backend(configuration=ROWS)
-    opened = OpenServices(backend)
-    opened.open("abc").gate = Gate(running=0, waiting=0, wait_s=0)
-    answer = TestClient(create_tiles(backend, opened)).get("/abc/3/0/0.png")
-    refused(answer, 429, "TooManyRequests")
-    assert int(answer.headers["retry-after"]) >= 1

@@ -1,0 +1,45 @@
+"""Which tile an address of XYZ or WMTS (REST) asks for, as far as the address alone tells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from services.service_type import LAYER
+
+_FORMAT = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", None: "png"}
+_XYZ = re.compile(r"/(?P<z>\d{1,2})/(?P<x>\d{1,9})/(?P<y>\d{1,9})(?:\.(?P<ending>png|jpg|jpeg|webp))?")
+_WMTS = re.compile(
+    rf"/wmts/{LAYER}/WebMercatorQuad(?:512)?/(?P<time>[A-Za-z0-9_.,:-]{{1,64}}/)?"
+    r"(?P<z>\d{1,2})/(?P<x>\d{1,9})/(?P<y>\d{1,9})\.(?P<ending>png)"
+)
+
+
+@dataclass(frozen=True)
+class TileAddress:
+    """A tile (z, x, y), rows counted from the north, the date as the client wrote it, and the format."""
+
+    tile: tuple[int, int, int]
+    time: str | None
+    image_format: str
+
+
+def tile_of(face: str, path: str, query: bytes, dated: bool) -> TileAddress | None:
+    """The tile that a path of a face (below the service) asks for; None if it asks for anything else.
+
+    Args:
+        face: "tiles" or "ogc".
+        query: as it stands in the address.
+        dated: whether addresses of WMTS hold a date.
+    """
+    found = (_XYZ if face == "tiles" else _WMTS).fullmatch(path)
+    if found is None or face not in ("tiles", "ogc"):
+        return None
+    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    time = given.get("time")
+    if face == "ogc":
+        time = (found["time"] or "").rstrip("/") or None
+        if bool(time) != dated:
+            return None
+    return TileAddress((int(found["z"]), int(found["x"]), int(found["y"])), time, _FORMAT[found["ending"]])
