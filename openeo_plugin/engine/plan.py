@@ -100,12 +100,14 @@ class Plan:
             labels: per dimension the indices wanted, all of a dimension that is not named.
             exact: keep null and NaN apart.
             context: where to look whether the run was canceled.
-        Raises: OpenEOError("FormatUnsuitable") if the graph gives no cube.
+        Raises: OpenEOError("FormatUnsuitable") if the graph gives no cube, "DataCubeEmpty" if a dimension has no label.
         """
         operator = self.operator
         if operator is None:
             raise OpenEOError("FormatUnsuitable", format="pixels", reason="the process gives no data cube.")
         description = operator.description
+        if 0 in (*description.shape, *description.grid.shape):
+            raise OpenEOError("DataCubeEmpty", message="The data cube is empty: there are no pixels to be read.")
         window = on_grid(Window(geobox, 0, 0, *geobox.shape), description.grid)
         chosen = labels or {}
         request = Request(
