@@ -25,7 +25,7 @@ from openeo_plugin.engine.memory import MemoryCube
 from openeo_plugin.engine.operator import Operator, RunContext, everything
 from openeo_plugin.engine.schedule import compute_all
 from openeo_plugin.graph.parse import parse
-from openeo_plugin.processes.evaluate import Callback, invoke
+from openeo_plugin.processes.evaluate import Callback, Scope, invoke
 from openeo_plugin.processes.registry import predefined
 
 Y, X = SpatialDimension("y", "y"), SpatialDimension("x", "x")
@@ -35,12 +35,12 @@ DAYS = ("2020-06-01T00:00:00Z", "2020-06-03T00:00:00Z", "2020-06-05T00:00:00Z", 
 def call(process_id: str, **arguments: Any) -> Any:
     """Call a process; process graphs among the arguments become callbacks."""
     given = {name: _given(value) for name, value in arguments.items()}
-    return invoke(predefined()[process_id], given, Lookup(), EmptyEnvironment(), "node")
+    return invoke(predefined()[process_id], given, Scope(Lookup(), EmptyEnvironment(), {}, "node"))
 
 
 def _given(value: Any) -> Any:
     if isinstance(value, dict) and "process_graph" in value:
-        return Callback(parse(value["process_graph"]), Lookup(), EmptyEnvironment(), {}, "node")
+        return Callback(parse(value["process_graph"]), Scope(Lookup(), EmptyEnvironment(), {}, "node"))
     return value
 
 

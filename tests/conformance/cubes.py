@@ -17,7 +17,7 @@ from openeo_plugin.cube.dimensions import (
     SpatialDimension,
     TemporalDimension,
 )
-from openeo_plugin.cube.grid import whole
+from openeo_plugin.cube.grid import tiled, whole
 from openeo_plugin.cube.pixels import Array, Mask, Pixels
 from openeo_plugin.engine.operator import Operator, RunContext, everything
 
@@ -124,15 +124,21 @@ def _grid(dimensions: dict[str, dict[str, Any]], spatial: dict[str, str]) -> Geo
     return GeoBox((sizes["y"], sizes["x"]), affine, crs)
 
 
-def cube_value(operator: Operator) -> dict[str, Any]:
-    """The cube that an operator gives, in the form of the cases; null as None, `data` as nested lists."""
+def cube_value(operator: Operator, window_px: tuple[int, int] | None = None) -> dict[str, Any]:
+    """The cube that an operator gives, in the form of the cases; null as None, `data` as nested lists.
+
+    Computed at once, or in windows of (rows, columns).
+    """
+    from openeo_plugin.engine.run import assemble
     from openeo_plugin.engine.schedule import compute_all
 
     description = operator.description
     window = whole(description.grid)
     if 0 in description.shape:
         return _written(description, np.empty(description.shape).tolist())
-    block = compute_all([(operator, everything(description, window, exact=True))], RunContext())[0]
+    windows = list(tiled(description.grid, *(window_px or description.grid.shape)))
+    blocks = [compute_all([(operator, everything(description, w, exact=True))], RunContext())[0] for w in windows]
+    block = blocks[0] if len(blocks) == 1 else assemble(window, windows, blocks)
     cells = np.stack([_cells(pixels) for pixels in block.bands])
     bands = description.bands_dimension
     names = [bands.name if bands else "", *(d.name for d in description.labelled)]

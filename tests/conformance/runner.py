@@ -77,8 +77,8 @@ def cases(process_id: str) -> Iterator[Case]:
         yield Case(f"{process_id}#{index}", process_id, spec.get("level", level), experimental, spec)
 
 
-def run(case: Case) -> Outcome:
-    """Call the process with the case's arguments and compare."""
+def run(case: Case, window_px: tuple[int, int] | None = None) -> Outcome:
+    """Call the process with the case's arguments and compare. Cubes are computed at once, or in windows."""
     definition = predefined().get(case.process)
     if definition is None:
         return Outcome(case, "the process is not implemented")
@@ -87,7 +87,7 @@ def run(case: Case) -> Outcome:
         arguments = {n: argument(official.resolved(v)) for n, v in case.spec["arguments"].items()}
         expected = official.resolved(case.spec.get("returns"))
         value = invoke(definition, arguments, Scope(Lookup(), EmptyEnvironment(), {}, "case"))
-        found = cube_value(value) if isinstance(value, Operator) else value
+        found = cube_value(value, window_px) if isinstance(value, Operator) else value
     except OpenEOError as error:
         if throws is True or throws == error.code:
             return Outcome(case, None)

@@ -23,3 +23,16 @@ def test_only_cases_that_fail_are_called_defective(process_id: str) -> None:
     official.require()
     outcomes = [run(case) for case in cases(process_id)]
     assert not [o.case.id for o in outcomes if o.why is None and o.case.id in DEFECTIVE]
+
+
+@pytest.mark.parametrize("process_id", sorted(predefined()))
+def test_cubes_cut_into_windows_give_what_they_give_at_once(process_id: str) -> None:
+    official.require()
+    for case in cases(process_id):
+        if _has_cube(case.spec.get("returns")):
+            assert run(case, (2, 3)) == run(case)
+
+
+def _has_cube(returns: object) -> bool:
+    resolved = official.resolved(returns)
+    return isinstance(resolved, dict) and resolved.get("type") == "datacube"
