@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
-from openeo_plugin.engine.operator import Operator, everything
+from openeo_plugin.engine.barrier import barriers_below
+from openeo_plugin.engine.operator import Operator, Request, everything
 from openeo_plugin.engine.schedule import Task, schedule
 
 SECONDS_PER_BYTE = 1 / 150e6
@@ -67,7 +68,7 @@ def window_shape(description: CubeDescription, wanted: tuple[int, int] | None = 
 
 
 def estimate(operators: Sequence[Operator], window_px: tuple[int, int] | None = None) -> Estimate:
-    """Sum over the results: one window in the middle of the extent stands for all."""
+    """Sum over the results and the barriers below: one window in the middle of the extent stands for all."""
     read = windows = peak = pixels = output = 0
     for operator in operators:
         description = operator.description
@@ -83,4 +84,17 @@ def estimate(operators: Sequence[Operator], window_px: tuple[int, int] | None = 
         cells = rows * columns * math.prod(len(labels) for labels in request.labels)
         pixels += cells * len(description.bands)
         output += cells * sum(b.dtype.itemsize for b in description.bands)
+    for barrier in barriers_below(operators):
+        requests = barrier.fold_requests()
+        if requests:
+            sample = requests[len(requests) // 2]
+            tasks, _ = schedule([(barrier.fold_input, sample)])
+            share = sum(map(_cells, requests)) / max(1, _cells(sample))
+            read += int(sum(task_bytes(t) for t in tasks if not t.operator.inputs) * share)
+            windows += len(requests)
+            peak = max(peak, peak_bytes(tasks))
     return Estimate(read, windows, peak, pixels, output)
+
+
+def _cells(request: Request) -> int:
+    return request.window.height * request.window.width * math.prod(len(labels) for labels in request.labels)

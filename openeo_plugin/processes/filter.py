@@ -14,6 +14,7 @@ from openeo_plugin.cube.extents import bounding_box, crop
 from openeo_plugin.cube.instants import interval, within
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.select import Crop, Select
+from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
@@ -26,6 +27,7 @@ from openeo_plugin.processes.types import (
     TemporalCube,
     TemporalInterval,
 )
+from openeo_plugin.processes.vectors import within_box
 
 LocatedCube = Annotated[
     Any,
@@ -79,20 +81,22 @@ def _labelled_names(description: CubeDescription) -> str:
 
 @process(level="L2", categories=["cubes", "filter"])
 def filter_bbox(data: LocatedCube, extent: BoundingBoxJson, *, environment: Environment) -> LocatedCube:
-    """Keep the pixels whose centre lies in a bounding box.
+    """Keep the pixels whose centre lies in a bounding box, or the geometries that lie in it as a whole.
 
     If there is none the cube is empty, and can't be stored.
 
     Args:
-        data: a cube with x and y.
+        data: a cube with x and y, or a vector cube.
         extent: the box, in any reference system; it is transformed to that of the cube.
-    Returns: the same dimensions, fewer pixels.
+    Returns: the same dimensions, fewer pixels or geometries.
     Source: openeo-processes 2.0.0-rc.2, filter_bbox.
     """
+    box = bounding_box(extent, "filter_bbox", "extent")
+    if isinstance(data, LazyVectorCube):
+        return within_box(data, box, environment.node)
     description = data.description
     if not any(isinstance(d, SpatialDimension) for d in description.dimensions):
         raise OpenEOError("DimensionNotAvailable", dimension="x, y", available=", ".join(description.names))
-    box = bounding_box(extent, "filter_bbox", "extent")
     try:
         grid = crop(description.grid, box.bounds_in(description.grid.crs))
     except ValueError:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import shapely
 
+from openeo_plugin.cube.extents import BoundingBox
 from openeo_plugin.cube.geojson import geometries_of_geojson
 from openeo_plugin.cube.geometries import Geometries, crs_name
 from openeo_plugin.engine.operators.vector import LazyVectorCube
@@ -137,3 +138,17 @@ def named_dimension(cube: LazyVectorCube, name: str | None) -> Geometries:
     if name is not None and name != cube.geometries.dimension:
         raise OpenEOError("DimensionNotAvailable", dimension=name, available=", ".join(cube.names))
     return cube.geometries
+
+
+def extent_argument(value: Any, node: str, process: str, parameter: str) -> tuple[BoundingBox, Zones]:
+    """A spatial extent given as geometries: the box around them, and the pixels that belong to them.
+
+    Load the data for the box, then `engine.operators.polygon.filter_spatial` it by the zones.
+    Raises: ProcessParameterInvalid if there is no geometry.
+    """
+    cube = vector_argument(value, node, process, parameter)
+    shapes = cube.geometries.shapes
+    if shapely.is_empty(shapes).all():
+        raise refused(process, parameter, "there is no geometry in it.")
+    west, south, east, north = (float(v) for v in shapely.total_bounds(shapes))
+    return BoundingBox(west, south, east, north, cube.geometries.crs), Zones(cube.geometries)

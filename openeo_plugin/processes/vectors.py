@@ -12,10 +12,11 @@ import numpy as np
 import shapely
 
 from openeo_plugin.cube.dimensions import Label, OtherDimension
+from openeo_plugin.cube.extents import BoundingBox
 from openeo_plugin.cube.geometries import Geometries, is_metric
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.cube.vector_cube import VectorCube
-from openeo_plugin.engine.operators.vector import held
+from openeo_plugin.engine.operators.vector import LazyVectorCube, held
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
@@ -176,3 +177,14 @@ def _related(candidates: Array, base: Any, relation: str) -> Array:
         return np.asarray(shapely.equals(candidates, base))
     found: Array = getattr(shapely, converse)(base, candidates)  # the prepared geometry comes first
     return found
+
+
+def within_box(cube: LazyVectorCube, box: BoundingBox, node: str) -> LazyVectorCube:
+    """The geometries that lie in a bounding box as a whole; its edges belong to it. For filter_bbox.
+
+    Raises: ProcessParameterInvalid if the geometries can't be expressed in the reference system of the box.
+    """
+    moved = expressed(lambda: cube.geometries.in_crs(box.crs, follow_edges=True), "filter_bbox", "extent")
+    west, south, east, north = shapely.bounds(moved.shapes).T
+    inside = (west >= box.west) & (south >= box.south) & (east <= box.east) & (north <= box.north)
+    return cube.taken(node, tuple(np.flatnonzero(inside).tolist()))  # bounds of empty geometries are NaN

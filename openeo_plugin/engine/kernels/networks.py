@@ -31,6 +31,18 @@ LONGEST = 4096
 """Beyond so many values no network is built: it would have half a million comparators."""
 
 
+NO_NETWORK: Array = np.empty((0, 2), np.int64)
+"""Without comparators the kernels sort each pixel by itself."""
+
+MOST_AT_ONCE = 64
+"""A network of so many values at most is worth being built for any number of pixels."""
+
+
+def worth_building(size: int, pixels: int) -> bool:
+    """Whether sorting by a network pays: a large one takes longer to build than a few pixels take to be sorted."""
+    return size <= MOST_AT_ONCE or (size <= LONGEST and pixels >= 16 * size)
+
+
 def _as_array(comparators: list[tuple[int, int]]) -> Array:
     return np.array(comparators, np.int64).reshape(-1, 2)
 

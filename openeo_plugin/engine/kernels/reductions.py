@@ -13,7 +13,13 @@ import numpy as np
 
 from openeo_plugin.cube.pixels import Array, DeferredNull, Mask, Pixels, null_pixels
 from openeo_plugin.engine.kernels import moments, ordered, picks
-from openeo_plugin.engine.kernels.networks import middle_network, middle_places, sorting_network
+from openeo_plugin.engine.kernels.networks import (
+    NO_NETWORK,
+    middle_network,
+    middle_places,
+    sorting_network,
+    worth_building,
+)
 from openeo_plugin.engine.kernels.nulls import CHUNK, KernelArguments, kernel_arguments
 
 Run = Callable[[KernelArguments, int, Array, Array], None]
@@ -27,7 +33,8 @@ def median(pixels: Pixels, ignore_nodata: bool = True) -> Pixels:
         size = given.length
         places = np.array(middle_places(size), np.int64)
         ends = _ends(given.values.dtype)
-        ordered.median(*given, least, nulls, given.watch_nan, middle_network(size), places, ends, out)
+        network = middle_network(size) if worth_building(size, given.pixels) else NO_NETWORK
+        ordered.median(*given, least, nulls, given.watch_nan, network, places, ends, out)
 
     return _real(pixels, run, ignore_nodata)
 
@@ -38,7 +45,7 @@ def quantiles(pixels: Pixels, probabilities: Sequence[float], ignore_nodata: boo
 
     def run(given: KernelArguments, least: int, nulls: Array, out: Array) -> None:
         high = _ends(given.values.dtype)[1]
-        network = sorting_network(given.length)
+        network = sorting_network(given.length) if worth_building(given.length, given.pixels) else NO_NETWORK
         ordered.quantiles(*given, least, nulls, given.watch_nan, network, high, wanted, out)
 
     return _real(pixels, run, ignore_nodata, results=wanted.size)

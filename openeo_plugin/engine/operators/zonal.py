@@ -36,7 +36,10 @@ COUNTS = ("value", "total_count", "valid_count")
 """Labels of the target dimension."""
 
 WINDOW_BYTES = 2 << 20
-"""Labels are asked for in groups of about so many bytes: buffers that small are found in the caches again."""
+"""Labels are folded in groups of about so many bytes: buffers that small are found in the caches again."""
+
+CALL_BYTES = 32 << 20
+"""The same where the reducer is called for each geometry: fewer calls weigh more."""
 
 MOST_BYTES = 256 << 20
 """The blocks alive in one window stay below this, or the windows are made smaller."""
@@ -100,7 +103,8 @@ class AggregateSpatial:
         windows = [w for w in map(self._cut, tiled(description.grid, *shape)) if w is not None]
         if not windows:
             return ()
-        groups = _label_groups(self.cube, max(windows, key=lambda w: w.height * w.width))
+        limit = WINDOW_BYTES if self.fold is not None else CALL_BYTES
+        groups = _label_groups(self.cube, max(windows, key=lambda w: w.height * w.width), limit)
         return tuple(Request(window, bands, labels, exact=True) for window in windows for labels in groups)
 
     def _cut(self, window: Window) -> Window | None:
@@ -283,7 +287,7 @@ def _no_larger(size: tuple[int, int], limit: Any) -> tuple[int, int]:
     return min(size[0], limit[0]), min(size[1], limit[1])
 
 
-def _label_groups(cube: Operator, window: Window) -> list[tuple[tuple[int, ...], ...]]:
+def _label_groups(cube: Operator, window: Window, limit_bytes: int) -> list[tuple[tuple[int, ...], ...]]:
     """Labels in groups along the first dimension, if asking for them apart reads no more than asking for all."""
     description = cube.description
     every = tuple(tuple(range(len(d.labels))) for d in description.labelled)
@@ -299,11 +303,11 @@ def _label_groups(cube: Operator, window: Window) -> list[tuple[tuple[int, ...],
 
     single = [((label,), *every[1:]) for label in every[0]]
     together = peak_bytes(tasks(every))
-    if together <= WINDOW_BYTES or len(single) < 2:
+    if together <= limit_bytes or len(single) < 2:
         return [every]
     if together <= MOST_BYTES and sum(map(read, single)) > 1.01 * read(every):
         return [every]
-    size = max(1, int(WINDOW_BYTES / max(1, peak_bytes(tasks(single[0])))))
+    size = max(1, int(limit_bytes / max(1, peak_bytes(tasks(single[0])))))
     return [(every[0][i : i + size], *every[1:]) for i in range(0, len(every[0]), size)]
 
 
