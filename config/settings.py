@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from config.billing import BillingPlan
 from config.machine import available_cores, quarter_of_memory_bytes
 from config.secret_key import read_or_create_key
 
@@ -80,6 +81,10 @@ class Settings(BaseSettings):
     egress_max_bytes: int = Field(default=64 * 2**20, gt=0)
     egress_timeout_s: float = Field(default=30, gt=0)
     egress_namespaces: bool = True
+    billing_currency: str | None = None
+    billing_plans: dict[str, BillingPlan] = {}
+    billing_default_plan: str | None = None
+    maintenance: bool = False
     microservices: dict[str, bool] = Field(default_factory=lambda: dict(MICROSERVICES))
     log_level: Literal["error", "warning", "info", "debug"] = "info"
 
@@ -100,6 +105,14 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"unknown microservices {unknown}; known: {sorted(MICROSERVICES)}")
         return {**MICROSERVICES, **value}
+
+    @model_validator(mode="after")
+    def _billable(self) -> Settings:
+        if self.billing_default_plan is not None and self.billing_default_plan not in self.billing_plans:
+            raise ValueError(f"billing_default_plan must be one of {sorted(self.billing_plans)}")
+        if self.billing_currency is None and any(plan.paid for plan in self.billing_plans.values()):
+            raise ValueError("paid plans need a billing_currency")
+        return self
 
     @field_validator("secret_key")
     @classmethod

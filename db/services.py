@@ -15,7 +15,9 @@ from db.models import ServiceLogRow, ServiceRow
 from db.session import Clock, Database, utc_now
 from openeo_plugin.errors import OpenEOError
 
-EDITABLE = frozenset({"title", "description", "process", "configuration", "enabled", "plan", "budget", "attributes"})
+EDITABLE = frozenset(
+    {"type", "title", "description", "process", "configuration", "enabled", "plan", "budget", "attributes"}
+)
 
 
 @dataclass(frozen=True, slots=True)

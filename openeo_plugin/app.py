@@ -22,16 +22,21 @@ from config.settings import Settings, load_settings
 from openeo_plugin.api import events
 from openeo_plugin.api.application import create_api
 from openeo_plugin.api.capabilities import well_known
+from openeo_plugin.api.departure import WatchDepartures
 from openeo_plugin.api.errors import error_document
 from openeo_plugin.api.http import CORS_HEADERS, SECURITY_HEADERS
 from openeo_plugin.api.landing import CONTENT_SECURITY_POLICY, landing_page
 from openeo_plugin.api.links import API_MOUNT
+from openeo_plugin.api.request_log import forget_old_logs
+from openeo_plugin.api.scratch import sweep
 from openeo_plugin.backend import Backend, open_backend
 from openeo_plugin.errors import OpenEOError
 
 API_THREADS = 32
 OGC_THREADS = 16
+SWEPT_AFTER_S = 3600  # after the longest that a synchronous request may take
 _SLASHES = re.compile(r"/{2,}")
+_OTHER_VERSION = re.compile(r"/openeo/v?(?P<version>[0-9][0-9.]{0,15})(/|$)")
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,11 @@ class Face:
 
 
 def faces(backend: Backend) -> tuple[Face, ...]:
-    """Every face of the server. Those of services share what they have opened."""
+    """Every face of the server."""
     from openeo_plugin.ogcapi.app import create_ogcapi
 
     return (
-        Face(API_MOUNT, _threaded(create_api(backend), API_THREADS)),
+        Face(API_MOUNT, WatchDepartures(_threaded(create_api(backend), API_THREADS))),
         Face("/oapi", _threaded(create_ogcapi(backend), OGC_THREADS)),
         *_service_faces(backend),
     )
@@ -61,6 +66,7 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
     from services.journal import Journal
     from services.ows import create_ows
     from services.tile_store import TileStore
+    from services.viewer.page import STATIC, create_viewer, create_viewer_files
     from services.wcs import create_wcs
     from services.xyz import create_tiles
 
@@ -73,8 +79,10 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
         "ogc": _threaded(create_ows(backend, opened), OGC_THREADS),
         "tiles": create_tiles(backend, opened),
         "wcs": create_wcs(backend, opened),
+        "viewer": create_viewer(backend, opened),
     }
-    return tuple(Face(f"/{name}", Door(app, entrance, name)) for name, app in apps.items())
+    doors = (Face(f"/{name}", Door(app, entrance, name)) for name, app in apps.items())
+    return (Face(STATIC, create_viewer_files()), *doors)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -177,10 +185,17 @@ def _well_known(settings: Settings) -> Callable[[Request], object]:
 def _http_error(request: Request, error: Exception) -> Response:
     """Paths that no face has, in openEO's words."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    known = {404: OpenEOError("NotFound"), 405: OpenEOError("MethodNotAllowed", methods="GET, HEAD")}
+    known = {404: _not_found(request.url.path), 405: OpenEOError("MethodNotAllowed", methods="GET, HEAD")}
     shown = known.get(status, error)
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse(error_document(shown), status, dict(headers or {}))
+
+
+def _not_found(path: str) -> OpenEOError:
+    version = _OTHER_VERSION.match(path)
+    if version:
+        return OpenEOError("UnsupportedApiVersion", version=version["version"])
+    return OpenEOError("NotFound")
 
 
 def _error(error: Exception) -> Response:
@@ -188,9 +203,16 @@ def _error(error: Exception) -> Response:
     return JSONResponse(error_document(error), status)
 
 
+def _tidy_up(backend: Backend) -> None:
+    """Remove what servers before this one have left behind."""
+    sweep(backend.settings.data_dir, backend.settings.sync_timeout_s + SWEPT_AFTER_S)
+    forget_old_logs(backend)
+
+
 def _closing(backend: Backend) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(_tidy_up, backend)
         try:
             yield
         finally:

@@ -69,8 +69,14 @@ class FakePlan:
     bytes_read: int = 0
     waits: bool = False
 
+    def refuse_exports(self) -> None:
+        pass
+
     def estimate(self) -> FakeEstimate:
         return FakeEstimate(self.bytes_read)
+
+    def refuse_exports(self) -> None:
+        """It exports nothing."""
 
 
 @dataclass

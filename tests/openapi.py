@@ -20,7 +20,9 @@ SHARED = Path(os.environ.get("OPENEO_SHARED", Path(__file__).parents[2] / "share
 DOCUMENT = SHARED / "spec" / "api" / "openapi-1.3.0.yaml"
 # what this API offers beyond openEO
 OWN_PATHS = (
-    r"/processes/(?P<x>[^/]+)",
+    r"/processes/[^/]+(/[^/]+)?",
+    r"/processing_parameters",
+    r"/result/[^/]+/logs",
     r"/collections/[^/]+/items(/[^/]+)?",
     r"/jobs/[^/]+/results/(items|assets)/.+",
 )

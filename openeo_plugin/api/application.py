@@ -37,7 +37,7 @@ def create_api(backend: Backend) -> Flask:
     """The application to be mounted at `/openeo/v1`. It lists exactly the endpoints it has."""
     app = Flask("openeo_plugin.api", static_folder=None)
     bind(app, backend)
-    http.install(app, backend.settings.request_max_bytes)
+    http.install(app, backend.settings.request_max_bytes, maintenance=backend.settings.maintenance)
     errors.install(app)
     for name, routes in MICROSERVICES.items():
         if backend.settings.microservices[name]:

@@ -7,12 +7,15 @@ from importlib.metadata import PackageNotFoundError, version
 from flask import Response, current_app
 
 from config.settings import Settings
+from openeo_plugin.api import processing_parameters
+from openeo_plugin.api.billing import billing
 from openeo_plugin.api.http import JSON, json_response
 from openeo_plugin.api.links import API_MOUNT, API_VERSION, api_url, link
 from openeo_plugin.api.routing import Access, Route, endpoints, the_backend
 
 STAC_VERSION = "1.1.0"
 IDENTIFIER = "pygeoapi-openeo"
+REMOTE_PROCESSES = "https://api.openeo.org/extensions/remote-process-definition/0.1.0"
 
 
 def backend_version() -> str:
@@ -53,7 +56,7 @@ def describe_backend() -> Response:
             "production": is_production(settings),
             "conformsTo": conformance_classes(settings),
             "endpoints": endpoints(current_app),
-            "billing": {"currency": None},
+            "billing": billing(settings),
             "links": _links(settings),
         }
     )
@@ -64,7 +67,9 @@ def conformance_classes(settings: Settings) -> list[str]:
     classes = [f"https://api.openeo.org/{API_VERSION}"]
     if settings.microservices["data_discovery"]:
         classes.append("https://api.stacspec.org/v1.0.0/collections")
-    return classes
+    if settings.egress and settings.egress_namespaces:
+        classes.append(REMOTE_PROCESSES)
+    return [*classes, processing_parameters.EXTENSION]
 
 
 def list_conformance_classes() -> Response:
@@ -95,4 +100,5 @@ ROUTES = (
     Route("GET", "/", describe_backend, Access.ANYONE),
     Route("GET", "/conformance", list_conformance_classes, Access.ANYONE),
     Route("GET", "/file_formats", list_file_formats, Access.PUBLIC),
+    *processing_parameters.ROUTES,
 )

@@ -8,6 +8,7 @@ from flask import Response
 
 from openeo_plugin.api.assets import expiry, foreign_links, public_assets, signed_assets
 from openeo_plugin.api.extents import requested_bbox, requested_interval
+from openeo_plugin.api.free_text import requested_words
 from openeo_plugin.api.http import GEOJSON, JSON, json_response
 from openeo_plugin.api.links import api_url, link
 from openeo_plugin.api.paging import Page, page_links, requested_page, shown
@@ -16,18 +17,19 @@ from openeo_plugin.api.routing import Access, Route, the_backend
 QUERYABLES_REL = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 JSON_SCHEMA = "application/schema+json"
 RESULT_STATUS = "openeo:status"  # stands in the collections of results only
+SEARCHED = ("id", "title", "description", "keywords")
 ITEMS_PER_PAGE = 10
 ITEMS_PER_PAGE_MAX = 1000
 
 
 def list_collections(user: str | None) -> Response:
-    """`GET /collections`."""
-    backend, page = the_backend(), requested_page()
-    found = page.cut(backend.driver.collections(user))
+    """`GET /collections`, those that hold a term of `q` if one is given."""
+    backend, page, (words, kept) = the_backend(), requested_page(), requested_words()
+    found = page.cut([one for one in backend.driver.collections(user) if words.match(one, SEARCHED)])
     links = [
         link("self", api_url(backend.settings, "/collections"), JSON),
         link("root", api_url(backend.settings, "/"), JSON),
-        *page_links(backend.settings, "/collections", page, found),
+        *page_links(backend.settings, "/collections", page, found, **kept),
     ]
     return json_response({"collections": [_linked(one, user) for one in shown(found, page)], "links": links})
 

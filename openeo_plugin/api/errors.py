@@ -14,6 +14,13 @@ from openeo_plugin.errors import OpenEOError
 
 log = logging.getLogger(__name__)
 
+# Endpoints of openEO API 1.3 and its extensions that an instance may not have.
+STANDARD_ENDPOINTS = re.compile(
+    r"/(collections(/[^/]+(/queryables)?)?|processes|udf_runtimes|credentials/(oidc|basic)|me|validation|result"
+    r"|process_graphs(/[^/]+)?|service_types|services(/[^/]+(/logs)?)?|jobs(/[^/]+(/(results|logs|estimate))?)?"
+    r"|files(/.+)?|workspaces(/[^/]+)?|workspace_providers)"
+)
+
 
 def install(app: Flask) -> None:
     """Handle every kind of error of an application."""
@@ -66,7 +73,7 @@ def _official(error: HTTPException) -> OpenEOError | None:
         case 400:
             return OpenEOError("RequestInvalid", reason="it can't be read.")
         case 404:
-            return OpenEOError("NotFound")
+            return _absent(request.path)
         case 405:
             methods = getattr(error, "valid_methods", None) or ()
             return OpenEOError("MethodNotAllowed", methods=", ".join(sorted(methods)))
@@ -77,6 +84,13 @@ def _official(error: HTTPException) -> OpenEOError | None:
         case 500:
             return OpenEOError("Internal")
     return None
+
+
+def _absent(path: str) -> OpenEOError:
+    """The standard's own endpoints are told apart from addresses that nobody knows."""
+    if STANDARD_ENDPOINTS.fullmatch(path):
+        return OpenEOError("FeatureUnsupported", reason="this instance does not offer the endpoint; see GET /.")
+    return OpenEOError("NotFound")
 
 
 def _unexpected(error: Exception) -> Response:

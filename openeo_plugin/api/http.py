@@ -64,18 +64,25 @@ def _large_blocks(file: IO[bytes], _size: int = 0) -> FileWrapper:
     return FileWrapper(file, FILE_BLOCK_BYTES)
 
 
-def install(app: Flask, request_max_bytes: int) -> None:
-    """Put the headers on every answer, answer OPTIONS, and cap bodies."""
+def install(app: Flask, request_max_bytes: int, *, maintenance: bool = False) -> None:
+    """Put the headers on every answer, answer OPTIONS, and cap bodies; under maintenance only tell what this is."""
     app.config["MAX_CONTENT_LENGTH"] = request_max_bytes
     app.url_map.strict_slashes = False
     app.wsgi_app = TolerantPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_answer_options)
     app.before_request(_refuse_nul)
+    if maintenance:
+        app.before_request(_refuse_work)
     app.after_request(_with_headers)
 
 
 def _answer_options() -> Response | None:
     return Response(status=204) if request.method == "OPTIONS" else None
+
+
+def _refuse_work() -> None:
+    if request.path not in ("/", "/conformance"):
+        raise OpenEOError("InfrastructureMaintenance")
 
 
 def _refuse_nul() -> None:
@@ -84,7 +91,13 @@ def _refuse_nul() -> None:
         raise OpenEOError("RequestInvalid", reason="the address holds a NUL character.")
 
 
+def send_always(headers: dict[str, str]) -> None:
+    """Headers for the answer to the current request, also if that is an error."""
+    g.always = headers
+
+
 def _with_headers(response: Response) -> Response:
+    response.headers.update(g.get("always", {}))
     for name, value in {**CORS_HEADERS, **SECURITY_HEADERS}.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Vary", "Authorization")

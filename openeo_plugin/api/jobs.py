@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from openeo_plugin.api import requests
+from openeo_plugin.api import billing, requests
 from openeo_plugin.api.http import JSON, empty_response, json_body, json_response
 from openeo_plugin.api.links import api_url, link
 from openeo_plugin.api.logs import log_response
@@ -28,6 +28,7 @@ NAMED = frozenset({"process", "title", "description", "plan", "budget", "log_lev
 FIXED = frozenset(
     {"id", "status", "progress", "created", "updated", "queued", "started", "unpublished", "usage", "costs", "links"}
 )
+ESTIMATE_LASTS = timedelta(days=1)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -51,8 +52,8 @@ def create_job(user: str) -> Response:
     """`POST /jobs`: stores a valid job and does not start it."""
     backend, body = the_backend(), json_body()
     fields = _fields({**body, "process": body.get("process")}, user)
-    process = fields.pop("process")
-    job = backend.jobs.create(user, process, **fields, additional=_additional(body))
+    process, plan = fields.pop("process"), billing.requested_plan(body, backend.settings)
+    job = backend.jobs.create(user, process, **{**fields, "plan": plan}, additional=_additional(body))
     headers = {"Location": api_url(backend.settings, f"/jobs/{job.id}"), "OpenEO-Identifier": job.id}
     return empty_response(201, headers)
 
@@ -87,7 +88,13 @@ def delete_job(user: str, job_id: str) -> Response:
 
 def start_job(user: str, job_id: str) -> Response:
     """`POST /jobs/{job_id}/results`: queues the job; nothing happens if it is queued or running."""
-    the_backend().jobs.enqueue(job_id, user)
+    backend = the_backend()
+    job = backend.jobs.get(job_id, user)
+    if job.budget is not None and backend.settings.billing_currency is not None:
+        estimated = backend.driver.plan(job.process, user).estimate().duration_s
+        expected = billing.costs(backend.settings, job.plan, estimated)
+        billing.refuse_unpayable(backend.settings, job.budget, expected)
+    backend.jobs.enqueue(job_id, user)
     return empty_response(202)
 
 
@@ -105,7 +112,7 @@ def list_job_logs(user: str, job_id: str) -> Response:
 
 
 def estimate_job(user: str, job_id: str) -> Response:
-    """`GET /jobs/{job_id}/estimate`: size before compression, and time on one core."""
+    """`GET /jobs/{job_id}/estimate`: size before compression, time on one core and its price; good for a day."""
     backend = the_backend()
     job = backend.jobs.get(job_id, user)
     plan = backend.driver.plan(job.process, user)
@@ -116,16 +123,24 @@ def estimate_job(user: str, job_id: str) -> Response:
     except Exception as error:
         log.exception("A job could not be estimated")
         raise OpenEOError("EstimateComplexity") from error
-    return json_response({"size": estimate.output_bytes, "duration": f"PT{math.ceil(estimate.duration_s)}S"})
+    shown = {
+        "costs": billing.costs(backend.settings, job.plan, estimate.duration_s) if _is_billed() else None,
+        "duration": f"PT{math.ceil(estimate.duration_s)}S",
+        "size": estimate.output_bytes,
+        "expires": rfc3339(datetime.now(UTC) + ESTIMATE_LASTS),
+    }
+    return json_response({**_given(shown), "downloads_included": None})
 
 
 def _fields(body: dict[str, Any], user: str) -> dict[str, Any]:
     """The fields of a job that a request sets, checked; a process is validated as a whole."""
-    requests.refuse_billing(body)
+    settings = the_backend().settings
     checked: dict[str, Any] = {"title": requests.text(body, "title"), "description": requests.text(body, "description")}
     checked = {name: value for name, value in checked.items() if name in body}
     if "budget" in body:
-        checked["budget"] = body["budget"]
+        checked["budget"] = billing.requested_budget(body, settings)
+    if body.get("plan") is not None:
+        checked["plan"] = billing.requested_plan(body, settings)
     if requests.log_level(body) is not None:
         checked["log_level"] = body["log_level"]
     if "process" in body:
@@ -151,8 +166,19 @@ def _summary(job: Job) -> dict[str, Any]:
         "progress": _progress(job),
         **{name: rfc3339(moment) for name, moment in times.items() if moment is not None},
         "budget": job.budget,
+        "plan": job.plan,
+        "costs": _costs(job),
     }
     return _given(fields)
+
+
+def _is_billed() -> bool:
+    return the_backend().settings.billing_currency is not None
+
+
+def _costs(job: Job) -> float | None:
+    """So far; without a currency there is no amount to be told."""
+    return billing.costs_of_usage(the_backend().settings, job.plan, job.usage) if _is_billed() else None
 
 
 def _progress(job: Job) -> float | None:

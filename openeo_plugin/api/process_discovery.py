@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask import Response
 
+from openeo_plugin.api.free_text import requested_words
 from openeo_plugin.api.http import json_body, json_response
 from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
-from openeo_plugin.api.user_data import process_summary
+from openeo_plugin.api.user_data import process_summary, with_public_link
+from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
 
 PROCESSES_VERSION = "2.0.0"
+SEARCHED = ("id", "summary", "description", "categories")
 
 
 def list_processes(user: str | None) -> Response:
@@ -19,15 +22,28 @@ def list_processes(user: str | None) -> Response:
 
 
 def list_processes_of_namespace(user: str | None, namespace: str) -> Response:
-    """`GET /processes/{namespace}`: `backend` or `user`."""
+    """`GET /processes/{namespace}`: `backend`, `user`, or `u:<user>` for what a user has made public."""
     path = f"/processes/{namespace}"
     if namespace == "backend":
         return _listed(path, the_backend().driver.processes())
+    if namespace.startswith(USER_PREFIX):
+        owner = namespace.removeprefix(USER_PREFIX)
+        public = the_backend().processes.list_public(owner)
+        return _listed(path, [process_summary(with_public_link(process, owner)) for process in public])
     if namespace != "user":
-        raise OpenEOError("NotFound", message=f"There is no namespace '{namespace}'. Available: backend, user")
+        known = "backend, user, u:<user>"
+        raise OpenEOError("NotFound", message=f"There is no namespace '{namespace}'. Available: {known}")
     if user is None:
         raise OpenEOError("AuthenticationRequired")
     return _listed(path, [process_summary(process) for process in the_backend().processes.list(user)])
+
+
+def describe_public_process(user: str | None, namespace: str, process_id: str) -> Response:
+    """`GET /processes/{namespace}/{process_id}`: a public process with its graph; the address is its namespace."""
+    if not namespace.startswith(USER_PREFIX):
+        raise OpenEOError("ProcessGraphNotFound", identifier=process_id)
+    owner = namespace.removeprefix(USER_PREFIX)
+    return json_response(with_public_link(the_backend().processes.get_public(owner, process_id), owner))
 
 
 def validate_process(user: str | None) -> Response:
@@ -41,14 +57,15 @@ def validate_process(user: str | None) -> Response:
 
 
 def _listed(path: str, processes: list[dict[str, object]]) -> Response:
-    page = requested_page()
-    found = page.cut(processes)
-    links = page_links(the_backend().settings, path, page, found)
+    page, (words, kept) = requested_page(), requested_words()
+    found = page.cut([process for process in processes if words.match(process, SEARCHED)])
+    links = page_links(the_backend().settings, path, page, found, **kept)
     return json_response({"version": PROCESSES_VERSION, "processes": list(shown(found, page)), "links": links})
 
 
 ROUTES = (
     Route("GET", "/processes", list_processes, Access.PUBLIC),
     Route("GET", "/processes/{namespace}", list_processes_of_namespace, Access.PUBLIC),
+    Route("GET", "/processes/{namespace}/{process_id}", describe_public_process, Access.PUBLIC),
     Route("POST", "/validation", validate_process, Access.PUBLIC),
 )

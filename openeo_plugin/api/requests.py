@@ -59,18 +59,6 @@ def log_level(body: Mapping[str, Any]) -> str | None:
     return level
 
 
-def refuse_billing(body: Mapping[str, Any]) -> None:
-    """There are no plans and no currency here.
-
-    Raises: BillingPlanInvalid for any plan; BudgetInvalid for a budget that is no amount.
-    """
-    if body.get("plan") is not None:
-        raise OpenEOError("BillingPlanInvalid")
-    budget = body.get("budget")
-    if budget is not None and (not isinstance(budget, int | float) or isinstance(budget, bool) or budget < 0):
-        raise OpenEOError("BudgetInvalid")
-
-
 def refuse_fixed(body: Mapping[str, Any], fixed: frozenset[str]) -> None:
     """Raises: NoDataForUpdate for an empty update; PropertyNotEditable."""
     if not body:

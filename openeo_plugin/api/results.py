@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request, send_file
 from werkzeug.security import safe_join
 
+from openeo_plugin.api import billing
 from openeo_plugin.api.assets import asset_file, expiry, foreign_links, result_folder, signed_assets, signed_link
 from openeo_plugin.api.http import GEOJSON, JSON, json_response
 from openeo_plugin.api.jobs import rfc3339
 from openeo_plugin.api.links import Signer, api_url, link
 from openeo_plugin.api.routing import Access, Route, the_backend
-from openeo_plugin.api.synchronous import compute_result
+from openeo_plugin.api.synchronous import compute_result, list_result_logs
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.results.documents import result_documents
 
 if TYPE_CHECKING:
     from db.jobs import Job
@@ -25,23 +27,44 @@ if TYPE_CHECKING:
 def list_results(user: str | None, job_id: str) -> Response:
     """`GET /jobs/{job_id}/results`, with a token or by its signed link.
 
-    With `partial=true` also what a canceled or running job has left in the catalogue.
+    With `partial=true` also of a job that runs, was canceled or has failed: the files that are whole by now.
     """
     backend = the_backend()
     job = permitted_job(user, job_id)
     partial = request.args.get("partial", "").lower() == "true"
     if job.status == "error" and not partial:
         return json_response(_last_error(job), 424)
-    if job.status != "finished" and not partial:
-        raise OpenEOError("JobNotFinished")
+    if job.status != "finished":
+        _refuse_unfinished(job, partial)
     try:
         document = backend.collections.get(job.id, job.owner)
     except OpenEOError:
+        if job.status == "finished":
+            raise
         if job.status == "error":
             return json_response(_last_error(job), 424)
-        raise OpenEOError("JobNotFinished") from None
-    items = backend.collections.items(job.id)
-    return json_response(_result_document(job, document, items))
+        document = _without_files(job)
+    price = billing.costs_of_usage(backend.settings, job.plan, job.usage)
+    response = json_response(_result_document(job, document, backend.collections.items(job.id)))
+    response.headers["OpenEO-Costs"] = f"{price:g}"
+    return response
+
+
+def _refuse_unfinished(job: Job, partial: bool) -> None:
+    """Raises: JobNotStarted, JobNotFinished."""
+    if partial and job.status == "created":
+        raise OpenEOError("JobNotStarted")
+    if not partial or job.status == "queued":
+        raise OpenEOError("JobNotFinished")
+
+
+def _without_files(job: Job) -> dict[str, Any]:
+    """A result as it is before its first file: the cube that is being computed, if it can be described."""
+    try:
+        description = the_backend().driver.plan(job.process, job.owner).description
+    except OpenEOError:
+        description = None
+    return result_documents(job, [], [] if description is None else [description])[0]
 
 
 def describe_result_item(user: str | None, job_id: str, item_id: str) -> Response:
@@ -139,6 +162,7 @@ def _last_error(job: Job) -> dict[str, Any]:
 
 ROUTES = (
     Route("POST", "/result", compute_result),
+    Route("GET", "/result/{request_id}/logs", list_result_logs),
     Route("GET", "/jobs/{job_id}/results", list_results, Access.SIGNED),
     Route("GET", "/jobs/{job_id}/results/items/{item_id}", describe_result_item, Access.SIGNED),
     Route("GET", "/jobs/{job_id}/results/assets/{path:asset_path}", download_asset, Access.SIGNED),

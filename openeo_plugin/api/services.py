@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from openeo_plugin.api import requests
+from openeo_plugin.api import billing, requests
 from openeo_plugin.api.assets import expiry
 from openeo_plugin.api.http import empty_response, json_body, json_response
 from openeo_plugin.api.jobs import rfc3339
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from db.services import Service
 
 NAMED = frozenset({"process", "title", "description", "enabled", "configuration", "plan", "budget", "type"})
-FIXED = frozenset({"id", "url", "type", "attributes", "created", "usage", "costs"})
+FIXED = frozenset({"id", "url", "attributes", "created", "usage", "costs"})
 
 
 def list_service_types(user: str | None) -> Response:
@@ -46,7 +46,7 @@ def list_services(user: str) -> Response:
 def create_service(user: str) -> Response:
     """`POST /services`: refuses what could not be shown, before any pixel is read."""
     backend, body = the_backend(), json_body()
-    requests.refuse_billing(body)
+    plan, budget = billing.requested_plan(body, backend.settings), billing.requested_budget(body, backend.settings)
     extras = _extras(body)
     configuration = requests.mapping(body, "configuration")
     type_name = registry.validate(requests.text(body, "type") or "", configuration)
@@ -60,7 +60,8 @@ def create_service(user: str) -> Response:
         description=requests.text(body, "description"),
         configuration=configuration,
         enabled=requests.flag(body, "enabled", True),
-        budget=body.get("budget"),
+        plan=plan,
+        budget=budget,
         attributes=extras,
     )
     headers = {"Location": api_url(backend.settings, f"/services/{service.id}"), "OpenEO-Identifier": service.id}
@@ -83,10 +84,10 @@ def update_service(user: str, service_id: str) -> Response:
     changes = _changes(body)
     if _extras(body):
         changes["attributes"] = {**service.attributes, **_extras(body)}
-    if "process" in changes or "configuration" in changes:
+    if changes.keys() & {"process", "configuration", "type"}:
         configuration = changes.get("configuration", service.configuration)
-        registry.validate(service.type, configuration)
-        _check(user, service.type, changes.get("process", service.process), configuration)
+        type_name = registry.validate(changes.get("type", service.type), configuration)
+        _check(user, type_name, changes.get("process", service.process), configuration)
     backend.services.update(service_id, user, **changes)
     return empty_response(204)
 
@@ -109,20 +110,25 @@ def _check(user: str, type_name: str, process: dict[str, Any], configuration: di
     """Plan the process as the service will, with its process parameters not set."""
     used = used_parameters(process, frozenset(registry.parameter_defaults(type_name)))
     plan = the_backend().driver.plan(process, user, dict.fromkeys(used) or None)
+    plan.refuse_exports()
     check_service(plan, type_name, configuration)
 
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:
-    requests.refuse_billing(body)
+    settings = the_backend().settings
     changes: dict[str, Any] = {name: requests.text(body, name) for name in ("title", "description") if name in body}
     if "enabled" in body:
         changes["enabled"] = requests.flag(body, "enabled", True)
     if "configuration" in body:
         changes["configuration"] = requests.mapping(body, "configuration")
+    if "type" in body:
+        changes["type"] = registry.validate(requests.text(body, "type") or "", {})
     if "process" in body:
         changes["process"] = requests.process(body)
     if "budget" in body:
-        changes["budget"] = body["budget"]
+        changes["budget"] = billing.requested_budget(body, settings)
+    if body.get("plan") is not None:
+        changes["plan"] = billing.requested_plan(body, settings)
     return changes
 
 
@@ -140,7 +146,8 @@ def _segment(service: Service) -> str:
 
 
 def _summary(service: Service) -> dict[str, Any]:
-    url, _ = registry.attributes(service, the_backend().settings.public_base, _segment(service))
+    settings = the_backend().settings
+    url, _ = registry.attributes(service, settings.public_base, _segment(service))
     fields = {
         "id": service.id,
         "title": service.title,
@@ -149,7 +156,9 @@ def _summary(service: Service) -> dict[str, Any]:
         "type": service.type,
         "enabled": service.enabled,
         "created": rfc3339(service.created),
+        "plan": service.plan,
         "budget": service.budget,
+        "costs": None if settings.billing_currency is None else 0.0,  # looking at maps is not charged
     }
     return {name: value for name, value in fields.items() if value is not None}
 

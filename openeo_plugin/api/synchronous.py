@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
-import shutil
 import tarfile
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from flask import Response, request
 from werkzeug.wsgi import wrap_file
 
-from openeo_plugin.api import requests
-from openeo_plugin.api.http import json_body, json_response
+from db.result_logs import ResultLogStore
+from openeo_plugin.api import billing, requests
+from openeo_plugin.api.departure import departure_of
+from openeo_plugin.api.http import json_body, json_response, send_always
+from openeo_plugin.api.request_log import RequestLog
 from openeo_plugin.api.routing import the_backend
+from openeo_plugin.api.scratch import scratch_folder
 from openeo_plugin.backend import Backend
 from openeo_plugin.engine.operator import Canceled, RunContext
 from openeo_plugin.errors import OpenEOError
@@ -28,41 +34,82 @@ from openeo_plugin.formats.asset import Asset
 AT_ONCE = threading.BoundedSemaphore(16)
 WAIT_S = 2.0
 RETRY_AFTER_S = 5
+STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A synchronous request after its body has been read."""
+
+    process: dict[str, Any]
+    plan: str | None
+    budget: float | None
+    log: RequestLog
 
 
 def compute_result(user: str) -> Response:
     """`POST /result`: JSON as it is, one file with its media type, several files as TAR."""
     backend, body = the_backend(), json_body()
-    requests.refuse_billing(body)
-    requests.log_level(body)
-    process = requests.process(body)
+    level = requests.log_level(body) or "info"
+    plan, budget = billing.requested_plan(body, backend.settings), billing.requested_budget(body, backend.settings)
+    asked = _Asked(requests.process(body), plan, budget, RequestLog(str(uuid.uuid4()), level))
     if not AT_ONCE.acquire(timeout=WAIT_S):
         raise OpenEOError("TooManyRequests", retry_after_s=RETRY_AFTER_S)
+    send_always(asked.log.headers(backend))
     try:
-        response = _computed(backend, process, user)
+        return _computed(backend, asked, user)
+    except Exception as error:
+        asked.log.add_error(error)
+        raise
     finally:
         AT_ONCE.release()
-    response.headers["OpenEO-Identifier"] = str(uuid.uuid4())
-    return response
+        asked.log.store(backend, user)
 
 
-def _computed(backend: Backend, process: dict[str, Any], user: str) -> Response:
-    with _deadline(backend.settings.sync_timeout_s) as context:
-        plan = backend.driver.plan(process, user)
+def list_result_logs(user: str, request_id: str) -> Response:
+    """`GET /result/{request_id}/logs`: what a synchronous request had to say, for a week. Takes no parameters."""
+    entries = ResultLogStore(the_backend().database).get(request_id, user)
+    return json_response({"logs": entries, "links": []})
+
+
+def _computed(backend: Backend, asked: _Asked, user: str) -> Response:
+    settings, log = backend.settings, asked.log
+    with _deadline(settings.sync_timeout_s) as context:
+        plan = backend.driver.plan(asked.process, user)
+        plan.refuse_exports()
         if not plan.results and plan.description is None:
-            return json_response(json_value(plan.value))
-        _refuse_large(plan.estimate().bytes_read, backend.settings.sync_max_bytes)
-        with _scratch_folder(backend.settings.data_dir) as folder:
+            log.add("info", "The result is a value; no pixel was read.")
+            return _priced(json_response(json_value(plan.value)), 0.0)
+        estimate = plan.estimate()
+        log.add("info", f"About {estimate.bytes_read:,} bytes are to be read.")
+        _refuse_large(estimate.bytes_read, settings.sync_max_bytes)
+        price = billing.costs(settings, asked.plan, estimate.duration_s)
+        billing.refuse_unpayable(settings, asked.budget, price)
+        with scratch_folder(settings.data_dir) as folder:
+            started = time.monotonic()
             assets = backend.driver.run(plan, folder, lambda _progress: None, context)
             if not assets:
                 raise OpenEOError("NoDataAvailable")
-            return _file_response(assets[0]) if len(assets) == 1 else _tar_response(assets, folder)
+            names = ", ".join(asset.path.name for asset in assets[:20])
+            log.add("info", f"Computed in {time.monotonic() - started:.2f} s: {names}")
+            response = _file_response(assets[0]) if len(assets) == 1 else _tar_response(assets, folder)
+            return _priced(response, price)
+
+
+def _priced(response: Response, price: float) -> Response:
+    """A synchronous request costs what it was estimated to."""
+    response.headers["OpenEO-Costs"] = f"{price:g}"
+    return response
 
 
 @contextmanager
 def _deadline(timeout_s: float) -> Iterator[RunContext]:
-    """A context that is canceled after a time. Raises: RequestTimeout, if that stopped the run."""
+    """A context that is canceled after a time, and when the client leaves.
+
+    Raises: RequestTimeout, if the run was stopped.
+    """
     context = RunContext()
+    departure_of(request.environ).call(context.cancel.set)
     timer = threading.Timer(timeout_s, context.cancel.set)
     timer.daemon = True
     timer.start()
@@ -70,20 +117,12 @@ def _deadline(timeout_s: float) -> Iterator[RunContext]:
         yield context
     except Canceled:
         raise OpenEOError("RequestTimeout", limit_s=f"{timeout_s:g}") from None
+    except OSError as error:
+        if error.errno not in STORAGE_ERRORS:
+            raise
+        raise OpenEOError("StorageFailure", reason=f"{error.strerror or type(error).__name__}.") from error
     finally:
         timer.cancel()
-
-
-@contextmanager
-def _scratch_folder(data_dir: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards, whatever happened; files opened in it can still be read."""
-    parent = data_dir / "scratch"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="result-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_large(estimated_bytes: int, limit_bytes: int) -> None:

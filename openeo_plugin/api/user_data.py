@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Response
 
-from openeo_plugin.api.http import empty_response, json_body, json_response
+from openeo_plugin.api.http import JSON, empty_response, json_body, json_response
+from openeo_plugin.api.links import api_url, link
 from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Route, the_backend
+from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
 
 _ID = re.compile(r"\w{1,255}", re.ASCII)
@@ -18,6 +20,17 @@ _ID = re.compile(r"\w{1,255}", re.ASCII)
 def process_summary(process: dict[str, Any]) -> dict[str, Any]:
     """A user-defined process as lists show it: without its graph."""
     return {name: value for name, value in process.items() if name != "process_graph" and value is not None}
+
+
+def with_public_link(process: dict[str, Any], owner: str) -> dict[str, Any]:
+    """A whole user-defined process; a public one with the address that others use as its namespace."""
+    given = {name: value for name, value in process.items() if value is not None}
+    if process.get("public") is not True:
+        return given
+    href = api_url(the_backend().settings, f"/processes/{USER_PREFIX}{owner}/{process['id']}")
+    canonical = link("canonical", href, JSON, "Address of this process, usable as its namespace")
+    others = [one for one in given.get("links", []) if one.get("rel") != "canonical"]
+    return {**given, "links": [*others, canonical]}
 
 
 def list_user_processes(user: str) -> Response:
@@ -33,13 +46,14 @@ def list_user_processes(user: str) -> Response:
 def describe_user_process(user: str, process_graph_id: str) -> Response:
     """`GET /process_graphs/{process_graph_id}`."""
     process = the_backend().processes.get(user, process_graph_id)
-    return json_response({name: value for name, value in process.items() if value is not None})
+    return json_response(with_public_link(process, user))
 
 
 def store_user_process(user: str, process_graph_id: str) -> Response:
     """`PUT /process_graphs/{process_graph_id}`: replaces the whole process; the id in the path wins.
 
-    A process may be incomplete or use processes that do not exist yet; faults show when it is used.
+    With `public: true` others may use it, through its address. A process may be incomplete or use processes that do
+    not exist yet; faults show when it is used.
     """
     backend = the_backend()
     if not _ID.fullmatch(process_graph_id):
@@ -70,6 +84,7 @@ def _definition(body: dict[str, Any], process_graph_id: str) -> dict[str, Any]:
         "links": list,
         "deprecated": bool,
         "experimental": bool,
+        "public": bool,
     }
     for name, kind in kinds.items():
         if body.get(name) is not None and not isinstance(body[name], kind):

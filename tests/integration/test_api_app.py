@@ -104,6 +104,13 @@ def test_what_is_not_there_is_said_in_openeo_words(client, path):
     assert set(response.json()) == {"id", "code", "message", "links"}
 
 
+@pytest.mark.parametrize("path", ["/openeo/v2/jobs", "/openeo/1.0", "/openeo/0.4.2/"])
+def test_other_versions_of_the_api_are_named_as_such(client, path):
+    response = client.get(path)
+
+    assert (response.status_code, response.json()["code"]) == (404, "UnsupportedApiVersion")
+
+
 def test_a_method_that_the_landing_page_has_not_is_405(client):
     assert client.post("/").json()["code"] == "MethodNotAllowed"
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from openeo_plugin.api.application import create_api
+import pytest
+
+from openeo_plugin.api.application import MICROSERVICES, create_api
 from openeo_plugin.api.capabilities import well_known
 
 
@@ -51,7 +53,7 @@ def test_a_microservice_that_is_switched_off_is_neither_listed_nor_answered(back
 
     assert "/services" not in paths
     assert "/jobs" in paths
-    assert client.get("/service_types").json["code"] == "NotFound"
+    assert client.get("/service_types").json["code"] == "FeatureUnsupported"
 
 
 def test_udf_runtimes_are_off_until_there_is_one(api):
@@ -78,3 +80,36 @@ def test_the_well_known_document_names_the_public_address(backend):
 
     version = {"url": "https://geo.example/base/openeo/v1", "api_version": "1.3.0", "production": True}
     assert well_known(settings) == {"versions": [version]}
+
+
+def test_processing_parameters_name_what_may_stand_beside_the_process(api):
+    found = api.as_user(None).get("/processing_parameters").json
+
+    assert [parameter["name"] for parameter in found["create_job_parameters"]] == ["webhook"]
+    assert all(parameter["optional"] for parameter in found["create_job_parameters"])
+    assert found["create_service_parameters"] == found["create_synchronous_parameters"] == []
+    assert any("/processing-parameters/" in name for name in api.get("/").json["conformsTo"])
+
+
+def test_under_maintenance_only_the_capabilities_answer(backend):
+    settings = backend.settings.model_copy(update={"maintenance": True})
+    client = create_api(replace(backend, settings=settings)).test_client()
+
+    assert (client.get("/").status_code, client.options("/jobs").status_code) == (200, 204)
+    refused = client.get("/collections")
+    assert (refused.status_code, refused.json["code"]) == (503, "InfrastructureMaintenance")
+
+
+@pytest.mark.parametrize("microservice", sorted(set(MICROSERVICES) - {"capabilities", "udf_runtimes"}))
+def test_every_microservice_can_be_switched_off(backend, microservice):
+    off = {**backend.settings.microservices, microservice: False}
+    client = create_api(
+        replace(backend, settings=backend.settings.model_copy(update={"microservices": off}))
+    ).test_client()
+
+    listed = {(entry["path"], method) for entry in client.get("/").json["endpoints"] for method in entry["methods"]}
+    gone = {(route.path.replace("path:", ""), route.method) for route in MICROSERVICES[microservice]}
+    assert gone.isdisjoint(listed)
+    assert len(listed) > 20
+    for path, method in gone:
+        assert client.open(path.replace("{", "").replace("}", ""), method=method).status_code in (404, 405, 501), path

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from fakes import graph
 
@@ -196,4 +198,8 @@ def test_bad_questions_to_a_log_are_refused(api, query):
 def test_an_estimate_tells_size_and_duration(api):
     job_id = _create(api, process=graph("save_result", files={"a.tif": ""}))
 
-    assert api.get(f"/jobs/{job_id}/estimate").json == {"size": 240, "duration": "PT2S"}
+    estimate = api.get(f"/jobs/{job_id}/estimate").json
+
+    assert (estimate["size"], estimate["duration"], estimate["downloads_included"]) == (240, "PT2S", None)
+    assert datetime.fromisoformat(estimate["expires"]) > datetime.now(UTC)
+    assert "costs" not in estimate

@@ -136,7 +136,7 @@ def test_a_link_is_for_one_path_only(api, job_id):
 def test_an_expired_link_is_410(api, job_id, monkeypatch):
     path = _asset(api, job_id)
     late = int(parse_qs(urlsplit(path).query)["expires"][0]) + 1
-    monkeypatch.setattr("openeo_plugin.api.links.time.time", lambda: late)
+    monkeypatch.setattr("time.time", lambda: late)
 
     response = api.as_user(None).get(path)
 
@@ -178,9 +178,23 @@ def test_results_of_an_unfinished_job_are_refused(api):
     for _ in range(3):
         response = api.get(f"/jobs/{job_id}/results")
         assert (response.status_code, response.json["code"]) == (400, "JobNotFinished")
-        assert api.get(f"/jobs/{job_id}/results?partial=true").json["code"] == "JobNotFinished"
         api.post(f"/jobs/{job_id}/results")
         api.backend.jobs.claim("worker", 30)
+
+
+def test_partial_results_need_a_job_that_runs(api):
+    job_id = api.post("/jobs", {"process": graph("load_collection", id="SYNTHETIC")}).headers["OpenEO-Identifier"]
+    path = f"/jobs/{job_id}/results?partial=true"
+
+    assert api.get(path).json["code"] == "JobNotStarted"
+    api.post(f"/jobs/{job_id}/results")
+    assert api.get(path).json["code"] == "JobNotFinished"
+    api.backend.jobs.claim("worker", 30)
+    running = api.get(path).json
+
+    assert (running["openeo:status"], running["assets"]) == ("running", {})
+    assert set(running["cube:dimensions"]) == {"t", "bands", "x", "y"}
+    assert [one["rel"] for one in running["links"]][:2] == ["self", "canonical"]
 
 
 def test_results_of_a_failed_job_are_424_with_the_last_error(api):
@@ -195,6 +209,10 @@ def test_results_of_a_failed_job_are_424_with_the_last_error(api):
     assert (response.json["code"], response.json["level"]) == ("NoDataAvailable", "error")
     assert response.json["message"] == "Node 'load': nothing there."
     assert api.get(f"/jobs/{job_id}/results?partial=true").status_code == 424
+
+
+def test_results_tell_what_they_have_cost(api, job_id):
+    assert api.get(f"/jobs/{job_id}/results").headers["OpenEO-Costs"] == "0"
 
 
 def test_what_a_canceled_job_has_left_is_partial(api, job_id):

@@ -79,7 +79,8 @@ def test_a_service_can_be_changed(api):
     [
         ({}, "NoDataForUpdate"),
         ({"url": "https://elsewhere"}, "PropertyNotEditable"),
-        ({"type": "WMS"}, "PropertyNotEditable"),
+        ({"type": "gml"}, "ServiceUnsupported"),
+        ({"budget": -1}, "BudgetInvalid"),
         ({"configuration": {"no_such_option": 1}}, "ServiceConfigUnsupported"),
         ({"process": graph("ad")}, "ProcessUnsupported"),
     ],
@@ -88,6 +89,25 @@ def test_bad_changes_are_refused(api, body, code):
     response = api("PATCH", f"/services/{_create(api)}", json=body)
 
     assert (response.status_code, response.json["code"]) == (400, code)
+
+
+def test_the_type_of_a_service_can_be_changed_in_any_case(api):
+    service_id = _create(api)
+
+    assert api("PATCH", f"/services/{service_id}", json={"type": "wMtS"}).status_code == 204
+    assert api.get(f"/services/{service_id}").json["type"] == "WMTS"
+
+
+def test_a_log_keeps_what_is_as_severe_as_the_service_asks_for(api):
+    service_id = _create(api, log_level="warning")
+    for level in ("error", "warning", "info", "debug"):
+        api.backend.services.log(service_id, level, level)
+    assert [entry["level"] for entry in api.get(f"/services/{service_id}/logs").json["logs"]] == ["error", "warning"]
+
+    api("PATCH", f"/services/{service_id}", json={"log_level": "debug"})
+    api.backend.services.log(service_id, "debug", "more")
+    assert api.get(f"/services/{service_id}/logs").json["logs"][-1]["message"] == "more"
+    assert api.get(f"/services/{service_id}").json["log_level"] == "debug"
 
 
 def test_services_of_other_users_are_not_found(api):

@@ -65,3 +65,27 @@ def test_what_is_no_process_is_refused(api, name, body, code):
     response = api("PUT", f"/process_graphs/{name}", json=body)
 
     assert (response.status_code, response.json["code"]) == (400, code)
+
+
+def test_a_public_process_has_an_address_that_everybody_can_read(api):
+    api("PUT", "/process_graphs/evi", json={**graph("add", x=1, y=2), "public": True, "summary": "EVI"})
+    api("PUT", "/process_graphs/mine", json=graph("add", x=1, y=2))
+
+    (link,) = api.get("/process_graphs/evi").json["links"]
+    assert (link["rel"], link["href"]) == ("canonical", "http://127.0.0.1:8080/openeo/v1/processes/u:ann/evi")
+    nobody = api.as_user(None)
+    shown = nobody.get("/processes/u:ann/evi").json
+    assert (shown["id"], shown["process_graph"]) == ("evi", graph("add", x=1, y=2)["process_graph"])
+    listed = nobody.get("/processes/u:ann").json["processes"]
+    assert [process["id"] for process in listed] == ["evi"]
+    assert "process_graph" not in listed[0]
+    for path in ("/processes/u:ann/mine", "/processes/u:bob/evi", "/processes/backend/evi"):
+        assert nobody.get(path).json["code"] == "ProcessGraphNotFound"
+
+
+def test_a_process_that_is_replaced_by_a_private_one_is_no_longer_shared(api):
+    api("PUT", "/process_graphs/evi", json={**graph("add", x=1, y=2), "public": True})
+    api("PUT", "/process_graphs/evi", json=graph("add", x=1, y=2))
+
+    assert api.as_user(None).get("/processes/u:ann/evi").status_code == 404
+    assert api.as_user(None).get("/processes/u:ann").json["processes"] == []
