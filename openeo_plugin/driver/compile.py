@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from openeo_plugin.driver.expansion import check_expansion
 from openeo_plugin.driver.lookup import declared_parameters
 from openeo_plugin.egress.client import Egress
 from openeo_plugin.egress.documents import Documents
 from openeo_plugin.egress.policy import EgressPolicy
+from openeo_plugin.engine.exports import EXPORTED, Export
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue, SavedVector
@@ -36,6 +37,8 @@ class _Found:
 
     results: list[SavedResult] = field(default_factory=list)
     collections: dict[str, None] = field(default_factory=dict)
+    changes: list[Mapping[str, Any]] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,27 @@ class CompileEnvironment:
             vector_format_named(result.format).check_vector(result.data.described, result.options)
         self.found.results.append(result)
         return result
+
+    def modify(self, result: SavedResult, changes: Mapping[str, Any]) -> SavedResult:
+        """Remember a change of the results' STAC."""
+        self.found.changes.append(changes)
+        return result
+
+    def export(
+        self, result: SavedResult, kind: Literal["collection", "workspace"], target: str, merge: str | None = None
+    ) -> None:
+        """Remember a copy; whether the user may make it is checked now."""
+        if kind == "collection" and not self._may_add_to(target):
+            message = f"There is already a collection '{target}' that you can't add to."
+            raise OpenEOError("PermissionsInsufficient", message=message)
+        place = [saved.node for saved in self.found.results].index(result.node)
+        self.found.exports.append(Export(self.node, place, kind, target, merge, result.changes))
+
+    def _may_add_to(self, identifier: str) -> bool:
+        try:
+            return bool(self.load(identifier).get(EXPORTED))
+        except OpenEOError:
+            return True
 
 
 @dataclass(frozen=True)
@@ -120,7 +144,8 @@ class Compiler:
             raise found[0]
         assert parsed is not None
         check_expansion(parsed, self.lookup, self.limits)
-        return self._compiled(parsed, scope)
+        plan, asked = self._compiled(parsed, scope), self.environment.found
+        return replace(plan, changes=tuple(asked.changes), exports=tuple(asked.exports))
 
     def _opened(
         self, process: Mapping[str, Any], parameters: Mapping[str, Any]

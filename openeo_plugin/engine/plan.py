@@ -16,6 +16,7 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Block
 from openeo_plugin.engine.estimate import Estimate, estimate
+from openeo_plugin.engine.exports import Export
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.engine.schedule import compute_all
@@ -63,12 +64,16 @@ class Plan:
         results: what save_result asked for, in order; empty if the graph saves nothing (but the vector cube that a
             graph gives without saving anything is here).
         collections: ids of the collections that are read.
+        changes: merge patches of the results' STAC, in order.
+        exports: copies to be made once the results are stored.
     """
 
     operator: Operator | None
     value: Any = None
     results: tuple[SavedCube | SavedValue | SavedVector, ...] = ()
     collections: tuple[str, ...] = field(default=())
+    changes: tuple[Mapping[str, Any], ...] = field(default=())
+    exports: tuple[Export, ...] = field(default=())
 
     @property
     def description(self) -> CubeDescription | None:
@@ -82,6 +87,13 @@ class Plan:
         vectors = [r.cube.values for r in self.results if isinstance(r, SavedVector)]
         saved += tuple(values for values in vectors if values is not None)
         return saved or ((self.operator,) if self.operator is not None else ())
+
+    def refuse_exports(self) -> None:
+        """Raises: FeatureUnsupported, if results are to be copied or changed: only batch jobs keep any."""
+        if self.exports or self.changes:
+            node = self.exports[0].node if self.exports else None
+            reason = "results are exported, and their STAC is changed, by batch jobs only."
+            raise OpenEOError("FeatureUnsupported", node=node, reason=reason)
 
     def read(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 
 from db.collections import StoredCollection
 from db.jobs import Job
+from db.session import DATABASE_GONE
 from openeo_plugin.backend import Backend
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.engine.plan import Plan, SavedCube
@@ -25,6 +26,7 @@ from openeo_plugin.jobs.kept_windows import KeptWindows
 from openeo_plugin.jobs.limits import JobLimits, limits_of, unfinished_bytes
 from openeo_plugin.jobs.report import Report
 from openeo_plugin.jobs.status_board import StatusBoard
+from openeo_plugin.results.copies import Copies
 from openeo_plugin.results.documents import result_documents
 
 _LOG = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ def run_job(backend: Backend, job_id: str, board: StatusBoard | None = None) -> 
         run.to_the_end()
     except Canceled:
         _LOG.info("Job %s stopped: canceled, or its lease is lost", job.id)
+    except DATABASE_GONE:
+        raise
     except OpenEOError as error:
         backend.jobs.fail(job.id, job.worker, error_entry(_readable(error)))
     except OSError as error:
@@ -124,10 +128,18 @@ class _Run:
         """Raises: Canceled, if the lease is lost by now."""
         target = self.folders.of(self.job.id)
         final = [replace(asset, path=target / asset.path.name) for asset in assets]
-        document, items = result_documents(self.backend.jobs.find(self.job.id), final, _descriptions(plan))
+        now = self.report.insist(lambda: self.backend.jobs.find(self.job.id))
+        document, items = result_documents(now, final, _descriptions(plan))
+        copies = Copies(self.backend.collections, self.backend.settings.data_dir, self.job.owner)
+        for export in plan.exports:
+            copies.make(export, document, items, self.folders.attempt(self.job.id, self.lease), len(plan.results))
         result = StoredCollection(document, items)
-        jobs = self.backend.jobs
-        if target.exists() and not jobs.withdraw_results(self.job.id, self.lease):
+        self.report.insist(lambda: self._finish(result))
+
+    def _finish(self, result: StoredCollection) -> None:
+        """Former results leave the catalogue before their files do; the new ones come all at once."""
+        jobs, has_former = self.backend.jobs, self.folders.of(self.job.id).exists()
+        if has_former and not jobs.withdraw_results(self.job.id, self.lease):
             raise Canceled
         if not jobs.finish(self.job.id, self.lease, self.report.usage(), result=result, reveal=self._reveal):
             raise Canceled
@@ -135,6 +147,8 @@ class _Run:
     def _reveal(self) -> None:
         target = self.folders.of(self.job.id)
         source = self.folders.attempt(self.job.id, self.lease)
+        if not source.exists():
+            return  # that was done before the database went away
         old = source.with_name(f"{source.name}.old")
         if target.exists():
             target.rename(old)

@@ -63,6 +63,7 @@ def run_now(backend: Backend, process: dict[str, Any], user: str) -> Output:
 def _output(backend: Backend, process: dict[str, Any], user: str) -> Output:
     with _deadline(backend.settings.sync_timeout_s) as context:
         plan = backend.driver.plan(process, user)
+        plan.refuse_exports()
         if plan.description is None and not plan.results:
             return ValueOutput(_plain(plan.value))
         _refuse_large(plan.estimate().bytes_read, backend.settings.sync_max_bytes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from openeo_plugin.egress.documents import Documents
 from openeo_plugin.engine.operator import Operator
@@ -11,12 +12,17 @@ from openeo_plugin.engine.operator import Operator
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result that a graph asked to be stored: `data` is an operator or a JSON value."""
+    """A result that a graph asked to be stored: `data` is an operator or a JSON value.
+
+    Args:
+        changes: merge patches of its STAC, in order.
+    """
 
     node: str
     format: str
     options: dict[str, Any]
     data: Operator | Any
+    changes: tuple[Mapping[str, Any], ...] = ()
 
 
 class Postponed(Exception):  # noqa: N818 - no error: what stands behind the node can't be checked yet
@@ -67,5 +73,18 @@ class Environment(Protocol):
         """Ask for a result to be stored; format and options are checked.
 
         Raises: FormatUnsuitable, DataCubeEmpty, ProcessParameterInvalid.
+        """
+        ...
+
+    def modify(self, result: SavedResult, changes: Mapping[str, Any]) -> SavedResult:
+        """Ask for the STAC of the job's results to be changed, too."""
+        ...
+
+    def export(
+        self, result: SavedResult, kind: Literal["collection", "workspace"], target: str, merge: str | None = None
+    ) -> None:
+        """Ask for a result to be copied when it is stored.
+
+        Raises: PermissionsInsufficient, if there is a collection of this id that the user can't add to.
         """
         ...
