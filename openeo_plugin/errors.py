@@ -136,6 +136,9 @@ ERRORS: dict[str, ErrorDefinition] = {
         400, "Distances are in metres, the coordinates of the geometries are not; use vector_reproject first."
     ),
     "CountMismatch": ErrorDefinition(400, "There are fewer points wanted than there are geometries."),
+    "DataCubePropertiesImmutable": ErrorDefinition(
+        400, "The process must give a cube with the dimensions and labels of the chunk that it got."
+    ),
     "FormatUnsuitable": ErrorDefinition(400, "The data can't be stored as {format}: {reason}"),
     "PropertiesUnsupported": ErrorDefinition(400, "Properties can't be filtered for this STAC resource."),
     "DigitalElevationModelInvalid": ErrorDefinition(400, "The elevation model can't be used with this cube: {reason}"),

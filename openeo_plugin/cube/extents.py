@@ -85,4 +85,4 @@ def crop(grid: Grid, bounds: tuple[float, float, float, float]) -> Grid | None:
         return None
     if (left, top, right, bottom) == (0, 0, columns, rows):
         return grid
-    return GeoBox((bottom - top, right - left), affine * Affine.translation(left, top), grid.crs)
+    return GeoBox((bottom - top, right - left), affine @ Affine.translation(left, top), grid.crs)

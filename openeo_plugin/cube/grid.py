@@ -45,7 +45,7 @@ class Window:
     @property
     def transform(self) -> Affine:
         """Affine of the window's upper left corner, pixel to world."""
-        return self.grid.affine * Affine.translation(self.x, self.y)
+        return self.grid.affine @ Affine.translation(self.x, self.y)
 
     def geobox(self) -> GeoBox:
         """The window as a GeoBox of its own."""

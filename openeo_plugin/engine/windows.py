@@ -150,4 +150,4 @@ def union(first: Grid, second: Grid) -> Grid:
     right = max(first.shape[1], shift[1] + second.shape[1])
     if (top, left, bottom, right) == (0, 0, *first.shape):
         return first
-    return GeoBox((bottom - top, right - left), first.affine * Affine.translation(left, top), first.crs)
+    return GeoBox((bottom - top, right - left), first.affine @ Affine.translation(left, top), first.crs)

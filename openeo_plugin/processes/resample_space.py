@@ -40,7 +40,7 @@ Projection = Annotated[
     Any,
     Schema(
         [
-            {"type": "integer", "subtype": "epsg-code", "minimum": 1000},
+            {"type": "integer", "subtype": "epsg-code", "minimum": 1000, "examples": [3857]},
             {"type": "string", "subtype": "wkt2-definition"},
             {"type": "null"},
         ]

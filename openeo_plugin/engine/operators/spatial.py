@@ -89,10 +89,10 @@ def folded_grid(grid: Grid, axes: tuple[str, ...]) -> Grid:
     rows, columns = grid.shape
     affine = grid.affine
     if "y" in axes:
-        affine = affine * Affine.scale(1, rows)
+        affine = affine @ Affine.scale(1, rows)
         rows = 1
     if "x" in axes:
-        affine = affine * Affine.scale(columns, 1)
+        affine = affine @ Affine.scale(columns, 1)
         columns = 1
     return GeoBox((rows, columns), affine, grid.crs)
 

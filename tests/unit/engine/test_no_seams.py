@@ -160,6 +160,10 @@ def extent_of(cube: Operator, y: int, x: int, height: int, width: int) -> dict[s
     return {"west": box.left, "south": box.bottom, "east": box.right, "north": box.top, "crs": 32632}
 
 
+CHUNKS = [{"dimension": "x", "value": 16, "unit": "px"}, {"dimension": "y", "value": 9, "unit": "px"}]
+OVERLAP = [{"dimension": "x", "value": 1, "unit": "px"}, {"dimension": "y", "value": 2, "unit": "px"}]
+BOX = [[1, 1, 1], [1, 1, 1], [1, 1, 1]]
+
 STEPS: list[Step] = [
     step("apply", process=graph("linear_scale_range", x="$x", inputMin=0, inputMax=100)),
     step("apply", process=graph("is_nodata", x="$x")),
@@ -184,6 +188,17 @@ STEPS: list[Step] = [
     step("filter_temporal", extent=["2020-06-02", "2020-06-30"], dimension="t"),
     step("filter_bands", bands=["B2", "M1", "S2", "M4"]),
     step("ndvi"),
+    step("reduce_dimension", dimension="y", reducer=MEDIAN),
+    step("reduce_dimension", dimension="x", reducer=MEAN),
+    step("reduce_spatial", reducer=MEAN),
+    step("apply_kernel", kernel=[[1, 2, 1], [0, 1, 0], [3, 0, 1], [0, 2, 0], [1, 1, 1]], border="reflect"),
+    step("apply_kernel", kernel=[[1, 2, 1]], border=7, factor=0.25, replace_invalid=-1),
+    step("resample_spatial", resolution=7, method="bilinear", align="lower-right"),
+    step("resample_spatial", resolution=25, method="average"),
+    step("resample_spatial", resolution=9, projection=3035, method="cubic"),
+    step("resample_spatial", resolution=31, projection=3035, method="med"),
+    step("resample_spatial", resolution=13, projection=3857, method="near"),
+    step("apply_neighborhood", size=CHUNKS, overlap=OVERLAP, process=graph("apply_kernel", data="$data", kernel=BOX)),
     step("add_dimension", name="new", label="a"),
     step("rename_dimension", source=first_name, target="other"),
     over_threshold,
