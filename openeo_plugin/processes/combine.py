@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from openeo_plugin.engine.operators import combine, merge
+from openeo_plugin.engine.operators import combine, merging
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
@@ -59,4 +59,4 @@ def merge_cubes(
     Raises: OverlapResolverMissing, IncompatibleGeometryTypes.
     Source: openeo-processes 2.0.0-rc.2, merge_cubes.
     """
-    return merge.merge_cubes(environment.node, cube1, cube2, overlap_resolver, context)
+    return merging.merge_cubes(environment.node, cube1, cube2, overlap_resolver, context)

@@ -22,7 +22,6 @@ from openeo_plugin.cube.dimensions import (
     VerticalDimension,
 )
 from openeo_plugin.engine.operator import Operator
-from openeo_plugin.engine.operators import regroup
 from openeo_plugin.engine.operators.pinned import pin
 from openeo_plugin.engine.operators.select import AddDimension, Describe, DropDimension, Move
 from openeo_plugin.errors import OpenEOError
@@ -35,11 +34,6 @@ DimensionType = Annotated[
     str, Schema({"type": "string", "enum": ["bands", "geometry", "spatial", "temporal", "other"]})
 ]
 LabelList = Annotated[list[Any], Schema({"type": "array", "items": {"type": ["number", "string"]}})]
-DimensionNames = Annotated[list[str], Schema({"type": "array", "uniqueItems": True, "items": {"type": "string"}})]
-SeveralNames = Annotated[
-    list[str], Schema({"type": "array", "uniqueItems": True, "minItems": 2, "items": {"type": "string"}})
-]
-Separator = Annotated[str, Schema({"type": "string", "minLength": 1})]
 _LABELLED = {"temporal": TemporalDimension, "other": OtherDimension, "geometry": GeometryDimension}
 
 
@@ -180,14 +174,20 @@ def rename_labels(
     Raises: LabelsNotEnumerated, LabelMismatch, LabelNotAvailable, LabelExists.
     Source: openeo-processes 2.0.0-rc.2, rename_labels.
     """
-    found = _labelled(data.description, dimension, "the labels of x and y are coordinates and can't be renamed.")
+    found = labelled_dimension(
+        data.description, dimension, "the labels of x and y are coordinates and can't be renamed."
+    )
     old = _renamed(found, target, source)
     names = dict(zip(old, target, strict=True))
     labels = tuple(names.get(label, label) for label in found.labels)
     return Describe(environment.node, (data,), relabelled(data.description, found, labels))
 
 
-def _labelled(description: CubeDescription, name: str, reason: str) -> LabelledDimension:
+def labelled_dimension(description: CubeDescription, name: str, reason: str) -> LabelledDimension:
+    """The dimension called `name`, which must have labels of its own.
+
+    Raises: DimensionNotAvailable; FeatureUnsupported with the reason for x and y.
+    """
     found = description.dimension(name)
     if isinstance(found, SpatialDimension):
         raise OpenEOError("FeatureUnsupported", reason=reason)
@@ -253,81 +253,3 @@ def dimension_labels(data: RasterCube, dimension: str) -> LabelList:
     if found.axis == "x":
         return [a.c + a.a * (i + 0.5) for i in range(columns)]
     return [a.f + a.e * (i + 0.5) for i in range(rows)]
-
-
-@process(level="L3", categories=["cubes"], experimental=True)
-def flatten_dimensions(
-    data: RasterCube,
-    dimensions: DimensionNames,
-    target_dimension: str,
-    label_separator: Separator = "~",
-    *,
-    environment: Environment,
-) -> RasterCube:
-    """Make one dimension of several.
-
-    The last of the dimensions named varies fastest. The new one stands where the first of them stood. x and y have
-    one label for each pixel and can't be flattened.
-
-    Args:
-        data: any cube.
-        dimensions: names, in the order in which labels are joined.
-        target_dimension: name of the new dimension, of type `other`.
-        label_separator: stands between the joined labels.
-    Returns: a label for each combination of labels.
-    Raises: DimensionNotAvailable, TargetDimensionExists.
-    Source: openeo-processes 2.0.0-rc.2, flatten_dimensions.
-    """
-    description = data.description
-    for name in dimensions:
-        _labelled(description, name, "x and y have a label for each pixel and can't be flattened.")
-    if not dimensions:
-        reason = "name at least one dimension."
-        raise OpenEOError(
-            "ProcessParameterInvalid", process="flatten_dimensions", parameter="dimensions", reason=reason
-        )
-    if target_dimension in description.names:
-        raise OpenEOError("TargetDimensionExists", dimension=target_dimension)
-    return regroup.flatten(environment.node, data, dimensions, target_dimension, label_separator)
-
-
-@process(level="L3", categories=["cubes"], experimental=True)
-def unflatten_dimension(
-    data: RasterCube,
-    dimension: str,
-    target_dimensions: SeveralNames,
-    label_separator: Separator = "~",
-    *,
-    environment: Environment,
-) -> RasterCube:
-    """Make several dimensions of one whose labels hold a separator.
-
-    Where no label has a combination, the values are null.
-
-    Args:
-        data: any cube.
-        dimension: its labels must split into as many parts as there are new dimensions.
-        target_dimensions: names of the new dimensions, of type `other`, in the order of the parts.
-        label_separator: stands between the parts of a label.
-    Returns: the new dimensions stand where the old one stood; labels are texts, in the order of their appearance.
-    Raises: DimensionNotAvailable, TargetDimensionExists.
-    Source: openeo-processes 2.0.0-rc.2, unflatten_dimension.
-    """
-    description = data.description
-    found = _labelled(description, dimension, "x and y can't be split.")
-    for name in target_dimensions:
-        if name in description.names:
-            raise OpenEOError("TargetDimensionExists", dimension=name)
-    parts = [str(label).split(label_separator) for label in found.labels]
-    for label, own in zip(found.labels, parts, strict=True):
-        if len(own) != len(target_dimensions):
-            reason = (
-                f"the label '{label}' has {len(own)} parts between '{label_separator}', "
-                f"but there are {len(target_dimensions)} target dimensions."
-            )
-            raise OpenEOError(
-                "ProcessParameterInvalid", process="unflatten_dimension", parameter="dimension", reason=reason
-            )
-    if len({tuple(own) for own in parts}) < len(parts):
-        raise OpenEOError("DistinctDimensionLabelsRequired")
-    return regroup.unflatten(environment.node, data, dimension, target_dimensions, parts)

@@ -11,7 +11,7 @@ from openeo_plugin.cube.dimensions import BandsDimension
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.callbacks import reduce_dimension
-from openeo_plugin.engine.operators.merge import merge_cubes
+from openeo_plugin.engine.operators.merging import merge_cubes
 from openeo_plugin.engine.operators.select import Describe
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.elementwise import on_pixels
