@@ -14,12 +14,13 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from db.footprint import meets_box
 
 DatabaseError = SQLAlchemyError  # what the database raises when it can't be reached or refuses
+DATABASE_GONE = (OperationalError, InterfaceError)  # ... when it can not be reached, for now
 BUSY_TIMEOUT_S = 30
 Clock = Callable[[], datetime]
 

@@ -79,6 +79,8 @@ class PostgresServer:
             _kill(member)
         while any(_lives(member) for member in family):
             time.sleep(0.01)
+        for name in ("data/postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
+            (self._folder / name).unlink(missing_ok=True)  # where nobody reaps it, the dead server seems to live
 
     @property
     def pid(self) -> int | None:

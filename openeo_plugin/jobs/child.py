@@ -13,12 +13,13 @@ from typing import NoReturn
 
 from config.settings import Settings
 from db.jobs import Job, JobStore
-from db.session import Database
+from db.session import DATABASE_GONE, Database
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.jobs.status_board import StatusBoard
 
 RunJob = Callable[[str, StatusBoard], None]
 
+TRY_AGAIN = 75  # exit status: nothing was wrong with the job; its lease is to run out
 _PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger(__name__)
 
@@ -75,6 +76,9 @@ def _run(job: Job, run_job: RunJob, board: StatusBoard, database_url: str) -> in
         return 0
     try:
         run_job(job.id, board)
+    except DATABASE_GONE as gone:
+        _LOG.warning("Job %s stopped, as the database does not answer: %s", job.id, type(gone).__name__)
+        return TRY_AGAIN
     except OpenEOError as error:
         jobs.fail(job.id, job.worker, {"code": error.code, "message": error.message})
         return 1

@@ -6,16 +6,19 @@ import resource
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from db.jobs import Job, JobStore
+from db.session import DATABASE_GONE
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.engine.run import Progress
 from openeo_plugin.jobs.status_board import StatusBoard
 
 REPORT_EVERY_S = 0.4
 LOG_EVERY_S = 5.0
+_PAUSE_WITHOUT_DATABASE_S = 0.5
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Report:
     _phase: str = ""
     _started: float = field(default_factory=time.monotonic)
     _told: float = 0.0
+    _beaten: float = field(default_factory=time.monotonic)
     _logged: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,7 +52,8 @@ class Report:
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """An entry in the job's log."""
-        self.jobs.log(self.job.id, level, message, worker_id=self.job.worker, **fields)
+        with suppress(*DATABASE_GONE):  # an entry of the log is not worth a job
+            self.jobs.log(self.job.id, level, message, worker_id=self.job.worker, **fields)
 
     def begin(self, phase: str, message: str) -> None:
         """A new phase: planning, computing or storing."""
@@ -88,11 +93,31 @@ class Report:
             used["storage"] = {"value": round(self.stored_bytes / 1e6, 6), "unit": "mb"}
         return used
 
+    def insist[T](self, write: Callable[[], T]) -> T:
+        """Write, again and again while the database does not answer, for as long as the lease lasts."""
+        while True:
+            try:
+                return write()
+            except DATABASE_GONE:
+                if time.monotonic() - self._beaten > self.lease_s:
+                    raise
+                time.sleep(_PAUSE_WITHOUT_DATABASE_S)
+
     def _beat(self, percent: float | None, eta_s: float | None) -> bool:
+        """Whether the lease holds. A database that does not answer is waited for: the work goes on meanwhile."""
+        now = time.monotonic()
         eta_s = None if eta_s is None else round(eta_s, 1)
-        return self.jobs.heartbeat(
-            self.job.id, self.job.worker or "", self.lease_s, percent, self.usage(), phase=self._phase, eta_s=eta_s
-        )
+        lease = self.job.worker or ""
+        try:
+            held = self.jobs.heartbeat(
+                self.job.id, lease, self.lease_s, percent, self.usage(), phase=self._phase, eta_s=eta_s
+            )
+        except DATABASE_GONE:
+            if now - self._beaten > self.lease_s:
+                raise
+            return True
+        self._beaten = now
+        return held
 
     def _enter(self, node: str) -> None:
         if self.board is not None:

@@ -23,7 +23,7 @@ from db.job_states import ACTIVE
 from db.jobs import Job, JobStore, QueueRules
 from db.session import Database, DatabaseError
 from db.webhooks import WebhookStore
-from openeo_plugin.jobs.child import RunJob, courier_in_child, run_in_child
+from openeo_plugin.jobs.child import TRY_AGAIN, RunJob, courier_in_child, run_in_child
 from openeo_plugin.jobs.death import error_of, placed
 from openeo_plugin.jobs.folders import ResultFolders
 from openeo_plugin.jobs.limits import limits_of
@@ -212,11 +212,12 @@ class Worker:
 
     def _settle(self, running: _Running) -> None:
         """Bring the job of an ended process into an honest state; tried again if the database can't be reached."""
-        error = running.fault
+        error, status = running.fault, _peek_status(running.pid)
         if error is None and not running.was_killed:
-            error = error_of(_peek_status(running.pid), running.board.read())
+            error = error_of(status, running.board.read())
+        is_to_wait = running.fault is None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == TRY_AGAIN
         # A job that has finished refuses `fail`, as its lease is over.
-        if error is None or not self._jobs.fail(running.job.id, running.lease, error):
+        if not is_to_wait and (error is None or not self._jobs.fail(running.job.id, running.lease, error)):
             self._jobs.release(running.job.id, running.lease)
         self._clear(running)
         os.waitpid(running.pid, 0)
