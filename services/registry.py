@@ -65,7 +65,8 @@ def attributes(service: Described, public_base: str, segment: str | None = None)
         segment: how addresses name the service, if not by its id alone (`services.ticket.with_ticket`).
     """
     kind = service_type(service.type)
-    return kind.url(segment or service.id, public_base), dict(kind.attributes)
+    name = segment or service.id
+    return kind.url(name, public_base), {**kind.attributes, "viewer": f"{public_base.rstrip('/')}/viewer/{name}"}
 
 
 def _to_json(kind: ServiceType, settings: dict[str, Any]) -> dict[str, Any]:

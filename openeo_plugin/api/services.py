@@ -71,7 +71,7 @@ def create_service(user: str) -> Response:
 def describe_service(user: str, service_id: str) -> Response:
     """`GET /services/{service_id}`."""
     service = the_backend().services.get(service_id, user)
-    _, attributes = registry.attributes(service, the_backend().settings.public_base)
+    _, attributes = registry.attributes(service, the_backend().settings.public_base, _segment(service))
     details = {"process": service.process, "configuration": service.configuration, "attributes": attributes}
     return json_response({**service.attributes, **_summary(service), **details})
 

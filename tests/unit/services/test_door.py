@@ -15,6 +15,7 @@ from services.journal import Journal
 from services.ows import create_ows
 from services.ticket import with_ticket
 from services.tile_store import TileStore
+from services.viewer.page import create_viewer
 from services.wcs import create_wcs
 from services.xyz import create_tiles
 
@@ -25,6 +26,7 @@ TILE = "12/2218/1470.png"
 PATHS = {
     "tiles": [TILE, "tilejson.json", "point/15.01,45.14", "statistics", "preview.png"],
     "ogc": ["wms?request=GetCapabilities", "wmts/1.0.0/WMTSCapabilities.xml", "wmts?request=GetCapabilities"],
+    "viewer": ["", "legend.png"],
     "wcs": ["", "?request=DescribeCoverage&coverageId=map"],
 }
 
@@ -53,7 +55,12 @@ def enter(make_backend, tmp_path):
     def door(face, entrance):
         from a2wsgi import WSGIMiddleware
 
-        makers = {"tiles": create_tiles, "wcs": create_wcs, "ogc": lambda *given: WSGIMiddleware(create_ows(*given))}
+        makers = {
+            "tiles": create_tiles,
+            "viewer": create_viewer,
+            "wcs": create_wcs,
+            "ogc": lambda *given: WSGIMiddleware(create_ows(*given)),
+        }
         return Door(makers[face](entrance.backend, entrance.services), entrance, face)
 
     return make

@@ -1,0 +1,147 @@
+"use strict";
+// The view is kept in the address: #zoom/lon/lat/opacity/date
+(() => {
+  const settings = JSON.parse(document.getElementById("settings").textContent);
+  const element = (id) => document.getElementById(id);
+  const times = settings.times;
+  const state = { time: Math.max(0, times.indexOf(settings.time)), opacity: 100 };
+
+  const source = new ol.source.XYZ({
+    tileUrlFunction: ([z, x, y]) => {
+      const address = settings.tiles.replace("{z}", z).replace("{x}", x).replace("{y}", y);
+      return times.length ? `${address}?time=${encodeURIComponent(times[state.time])}` : address;
+    },
+    maxZoom: settings.maxZoom,
+    tileSize: settings.tileSize,
+    tilePixelRatio: 1,
+    transition: 0,
+    interpolate: false,
+    attributions: settings.attribution ? [escaped(settings.attribution)] : [],
+  });
+  const [west, south, east, north] = settings.bounds;
+  const layer = new ol.layer.Tile({ source });
+  const graticule = new ol.layer.Graticule({
+    strokeStyle: new ol.style.Stroke({ color: "rgba(60,70,80,0.35)", width: 1 }),
+    showLabels: true,
+    wrapX: false,
+  });
+  const view = new ol.View({ center: [0, 0], zoom: 2, maxZoom: 24 });
+  const map = new ol.Map({
+    target: "map",
+    layers: [layer, graticule],
+    view,
+    controls: ol.control.defaults.defaults().extend([
+      new ol.control.ScaleLine(),
+      new ol.control.MousePosition({ projection: "EPSG:4326", coordinateFormat: ol.coordinate.createStringXY(5) }),
+    ]),
+  });
+
+  function escaped(text) {
+    const span = document.createElement("span");
+    span.textContent = text;
+    return span.innerHTML;
+  }
+
+  function showAll() {
+    const extent = ol.proj.transformExtent([west, south, east, north], "EPSG:4326", "EPSG:3857");
+    view.fit(extent, { padding: [20, 20, 20, 20], maxZoom: settings.maxZoom });
+  }
+
+  function readAddress() {
+    const parts = decodeURIComponent(location.hash.slice(1)).split("/");
+    const [zoom, lon, lat, opacity] = parts.slice(0, 4).map(Number);
+    if (parts.length < 4 || ![zoom, lon, lat, opacity].every(Number.isFinite)) return false;
+    view.setCenter(ol.proj.fromLonLat([lon, lat]));
+    view.setZoom(zoom);
+    state.opacity = Math.min(100, Math.max(0, opacity));
+    const time = times.indexOf(parts[4]);
+    if (time >= 0) state.time = time;
+    return true;
+  }
+
+  function address() {
+    const [lon, lat] = ol.proj.toLonLat(view.getCenter());
+    const parts = [view.getZoom().toFixed(2), lon.toFixed(5), lat.toFixed(5), state.opacity];
+    if (times.length) parts.push(times[state.time]);
+    return `#${parts.join("/")}`;
+  }
+
+  function show() {
+    layer.setOpacity(state.opacity / 100);
+    element("opacity").value = state.opacity;
+    element("percent").textContent = `${state.opacity} %`;
+    if (!times.length) return;
+    element("time").value = state.time;
+    element("date").textContent = times[state.time];
+    element("earlier").disabled = state.time === 0;
+    element("later").disabled = state.time === times.length - 1;
+  }
+
+  function setTime(index) {
+    const next = Math.min(times.length - 1, Math.max(0, index));
+    if (next === state.time) return;
+    state.time = next;
+    source.refresh();
+    changed();
+  }
+
+  function changed() {
+    show();
+    history.replaceState(null, "", address());
+  }
+
+  async function showValues(coordinate) {
+    const [lon, lat] = ol.proj.toLonLat(coordinate);
+    const query = times.length ? `?time=${encodeURIComponent(times[state.time])}` : "";
+    const answer = await fetch(`${settings.point}${lon.toFixed(7)},${lat.toFixed(7)}${query}`);
+    const target = element("values");
+    const found = await answer.json();
+    if (!answer.ok) {
+      target.textContent = found.message;
+      return;
+    }
+    const rows = [["lon, lat", `${lon.toFixed(5)}, ${lat.toFixed(5)}`]];
+    if (found.time) rows.push(["date", found.time]);
+    found.band_names.forEach((name, i) => rows.push([name, found.values[i] === null ? "no data" : String(found.values[i])]));
+    const table = document.createElement("table");
+    for (const [name, value] of rows) {
+      const row = table.insertRow();
+      const head = document.createElement("th");
+      head.textContent = name;
+      row.append(head);
+      row.insertCell().textContent = value;
+    }
+    target.replaceChildren(table);
+  }
+
+  async function copy(text, button) {
+    const label = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      button.nextElementSibling?.select();
+      button.textContent = "Press Ctrl+C";
+    }
+    setTimeout(() => { button.textContent = label; }, 1500);
+  }
+
+  if (!readAddress()) showAll();
+  if (times.length) {
+    element("dates").hidden = false;
+    element("dates").querySelector(".row").hidden = times.length === 1;
+    element("time").max = times.length - 1;
+    element("time").addEventListener("input", (event) => setTime(Number(event.target.value)));
+    element("earlier").addEventListener("click", () => setTime(state.time - 1));
+    element("later").addEventListener("click", () => setTime(state.time + 1));
+  }
+  element("opacity").addEventListener("input", (event) => { state.opacity = Number(event.target.value); changed(); });
+  document.querySelectorAll(".copy").forEach((button) => {
+    button.addEventListener("click", () => copy(button.dataset.address, button));
+  });
+  element("link").addEventListener("click", (event) => copy(new URL(address(), location).href, event.target));
+  map.on("moveend", changed);
+  map.on("singleclick", (event) => showValues(event.coordinate));
+  map.once("rendercomplete", () => document.body.classList.add("ready"));
+  show();
+})();
