@@ -75,9 +75,6 @@ class FakePlan:
     def estimate(self) -> FakeEstimate:
         return FakeEstimate(self.bytes_read)
 
-    def refuse_exports(self) -> None:
-        """It exports nothing."""
-
 
 @dataclass
 class FakeDriver:
