@@ -94,8 +94,12 @@ class PostgresServer:
     def new_database(self) -> str:
         """The URL of an empty database."""
         name = f"openeo_test_{secrets.token_hex(4)}"
-        self._run("psql", "-h", str(self._folder), "-U", _USER, "-q", "-c", f"CREATE DATABASE {name}", _USER)
+        self.execute(f"CREATE DATABASE {name}")
         return self.url.replace("/postgres?", f"/{name}?")
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as the server's first user."""
+        self._run("psql", "-h", str(self._folder), "-U", _USER, "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, _USER)
 
     def _run(self, program: str, *arguments: str) -> None:
         user = _USER if os.geteuid() == 0 else None
