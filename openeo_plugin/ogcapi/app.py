@@ -70,6 +70,14 @@ ROUTES = (
         "/collections/<collection_id>/items/<item_id>", "pygeoapi.api.itemtypes:get_collection_item", json_type=GEOJSON
     ),
     Route("/collections/<collection_id>/coverage", f"{_OURS}.coverage_page:get_coverage", own_formats=True),
+    Route("/collections/<collection_id>/map", f"{_OURS}.map_page:get_map", own_formats=True),
+    Route("/collections/<collection_id>/tiles", f"{_OURS}.map_page:get_tilesets"),
+    Route("/collections/<collection_id>/tiles/<tileset>", f"{_OURS}.map_page:get_tileset"),
+    Route(
+        "/collections/<collection_id>/tiles/<tileset>/<matrix>/<row>/<column>",
+        f"{_OURS}.map_page:get_tile",
+        own_formats=True,
+    ),
     Route("/processes", "pygeoapi.api.processes:describe_processes"),
     Route("/processes/<process_id>", "pygeoapi.api.processes:describe_processes"),
     Route("/processes/<process_id>/execution", f"{_OURS}.execution:execute", ("POST",)),
@@ -142,7 +150,7 @@ def _view(route: Route) -> Callable[..., Response]:
 
     def view(**arguments: str) -> Response:
         face: _Face = current_app.extensions["ogcapi"]
-        with entered(Scope(face.backend, _user(face.backend))):
+        with entered(Scope(face.backend, _user(face.backend), request.args.to_dict())):
             function = getattr(importlib.import_module(module), name)
             return _answer(face.api(), function, route, arguments)
 

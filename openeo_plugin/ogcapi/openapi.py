@@ -20,6 +20,19 @@ _PARAMETERS: Json = {
     "datetime": {"in": "query", "schema": {"type": "string"}},
     "limit": {"in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
     "subset": {"in": "query", "schema": {"type": "string"}},
+    "tileMatrixSetId": {
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "enum": ["WebMercatorQuad", "WorldCRS84Quad"]},
+    },
+    **{
+        name: {"in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+        for name in ("tileMatrix", "tileRow", "tileCol")
+    },
+    **{
+        name: {"in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 4096}}
+        for name in ("width", "height")
+    },
     "bands": {"name": "properties", "in": "query", "schema": {"type": "string"}},
 }
 _DESCRIPTIONS = {
@@ -29,6 +42,12 @@ _DESCRIPTIONS = {
     "limit": "The most items that one page holds.",
     "subset": 'Ranges along axes: `x(679720:680680),y(5151080:5151920)` or `t("2020-06-01":"2020-06-30")`.',
     "bands": "Names of bands, separated by commas.",
+    "tileMatrixSetId": "The tile matrix set.",
+    "tileMatrix": "Zoom level.",
+    "tileRow": "Row, counted from the north.",
+    "tileCol": "Column, counted from the west.",
+    "width": "Pixels from west to east; follows from the box if left out.",
+    "height": "Pixels from north to south; follows from the box if left out.",
 }
 _PATHS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ("", "describeCollection", "A collection", ("f",), "application/json"),
@@ -48,6 +67,22 @@ _PATHS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         "Pixels of a collection",
         ("f", "bbox", "bbox-crs", "datetime", "subset", "bands"),
         "application/prs.coverage+json",
+    ),
+    (
+        "/map",
+        "getMap",
+        "A map of a collection; width and height in pixels",
+        ("f", "bbox", "bbox-crs", "crs", "width", "height", "datetime", "bands"),
+        "image/png",
+    ),
+    ("/tiles", "getTilesets", "Tilesets of a collection", ("f",), "application/json"),
+    ("/tiles/{tileMatrixSetId}", "getTileset", "A tileset", ("tileMatrixSetId", "f"), "application/json"),
+    (
+        "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}",
+        "getTile",
+        "A map tile",
+        ("tileMatrixSetId", "tileMatrix", "tileRow", "tileCol", "datetime", "bands"),
+        "image/png",
     ),
 )
 

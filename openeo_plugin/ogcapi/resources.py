@@ -21,6 +21,7 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 ITEM_CRS = (CRS84, "http://www.opengis.net/def/crs/EPSG/0/4326", "http://www.opengis.net/def/crs/EPSG/0/3857")
 OGC_RELATION = "http://www.opengis.net/def/rel/ogc/1.0"
 GEOTIFF = {"name": "GTiff", "mimetype": "image/tiff; application=geotiff"}
+PNG = {"name": "png", "mimetype": "image/png"}
 PROCESS_ID = "OpenEO"
 
 _KEPT_RELATIONS = frozenset({"license", "about", "cite-as", "describedby", "via", "derived_from"})
@@ -106,6 +107,7 @@ def resource_of(document: dict[str, Any], kind: str, base_url: str) -> Resource:
     providers = [_items_provider(identifier)]
     if has_coverage(document):
         providers.insert(0 if has_regular_grid(document) else 1, _coverage_provider(document, kind))
+        providers += [_picture_provider(identifier, "map"), _picture_provider(identifier, "tile")]
     title = document.get("title") or identifier
     return {
         "type": "collection",
@@ -147,6 +149,18 @@ def _coverage_provider(document: dict[str, Any], kind: str) -> Resource:
     }
 
 
+def _picture_provider(identifier: str, kind: str) -> Resource:
+    """Of maps or tiles."""
+    return {
+        "type": kind,
+        "name": f"openeo_plugin.ogcapi.{kind}_provider.{kind.capitalize()}Provider",
+        "data": identifier,
+        "format": PNG,
+        "options": {"zoom": {"min": 0, "max": 22}},
+        "storage_crs": CRS84,
+    }
+
+
 def _items_provider(identifier: str) -> Resource:
     return {
         "type": "feature",
@@ -167,6 +181,11 @@ def _own_links(identifier: str, providers: list[Resource], base_url: str) -> lis
         if provider["type"] == "feature":
             links.append(_link("items", "application/geo+json", "Items as GeoJSON", f"{base}/items?f=json"))
             links.append(_link("items", "text/html", "Items as HTML", f"{base}/items?f=html"))
+        elif provider["type"] == "map":
+            links.append(_link(f"{OGC_RELATION}/map", PNG["mimetype"], "Map as PNG", f"{base}/map?f=png"))
+        elif provider["type"] == "tile":
+            relation = f"{OGC_RELATION}/tilesets-map"
+            links.append(_link(relation, "application/json", "Map tiles", f"{base}/tiles?f=json"))
         else:
             relation = f"{OGC_RELATION}/coverage"
             links.append(_link(relation, GEOTIFF["mimetype"], "Coverage as GeoTIFF", f"{base}/coverage?f=GTiff"))

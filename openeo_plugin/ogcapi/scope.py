@@ -6,7 +6,7 @@ for the time of one request; a plugin used outside of a request fails at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -25,11 +25,13 @@ class Scope:
     Args:
         backend: settings, stores and driver.
         user: name of the user, None if the request is anonymous.
+        parameters: of the address, as far as providers are not told of them.
         snapshot: pygeoapi's resources as they were when the request first asked for them.
     """
 
     backend: Backend
     user: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
     snapshot: dict[str, dict[str, Any]] | None = field(default=None)
 
     @property

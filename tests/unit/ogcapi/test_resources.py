@@ -94,14 +94,14 @@ def test_resources_can_not_be_changed_through_pygeoapi(backend: Backend) -> None
 
 def test_links_that_the_server_would_fetch_are_left_out() -> None:
     links = resource_of(document("scenes"), "source", "https://eo.example/oapi")["links"]
-    assert {link["rel"] for link in links} == {"items", "license"}
+    assert {link["rel"].rsplit("/", 1)[-1] for link in links} == {"items", "map", "tilesets-map", "license"}
 
 
 def test_a_collection_without_known_resolution_has_both_faces_too() -> None:
     uneven = document("uneven")
     del uneven["cube:dimensions"]["x"]["step"]
     resource = resource_of(uneven, "source", "https://eo.example/oapi")
-    assert [provider["type"] for provider in resource["providers"]] == ["feature", "coverage"]
+    assert [provider["type"] for provider in resource["providers"]] == ["feature", "coverage", "map", "tile"]
     assert any(link["rel"].endswith("/coverage") for link in resource["links"])
 
 

@@ -1,0 +1,129 @@
+"""Collections as maps and tiles of the OGC API: the pixels that belong there, at the date asked for."""
+
+from __future__ import annotations
+
+import io
+
+import httpx
+import numpy as np
+import pytest
+from map_server import DATES, WEST, graph, publish, running_server, write_pattern
+from PIL import Image
+
+POSITION = "properties=B04"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ogcapi")
+    with running_server(folder / "data", write_pattern(folder / "pattern")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def base(server):
+    return f"{server.base}/oapi/collections/pattern"
+
+
+def picture(address):
+    answer = httpx.get(address, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    return np.array(Image.open(io.BytesIO(answer.content)).convert("RGBA"))
+
+
+def test_a_map_of_everything_has_the_shape_of_the_data(base):
+    found = picture(f"{base}/map")
+    # 0.305 degrees by 0.185
+    assert found.shape[1] == 512
+    assert found.shape[0] == pytest.approx(512 * 0.185 / 0.305, abs=25)
+    assert (found[..., 3] == 255).mean() > 0.9
+
+
+def test_a_map_in_the_datas_own_crs_shows_its_pixels(base):
+    box = f"bbox={WEST + 2000},4990000,{WEST + 12000},4998000"
+    crs = "http://www.opengis.net/def/crs/EPSG/0/32633"
+    found = picture(f"{base}/map?{POSITION}&{box}&bbox-crs={crs}&crs={crs}&width=100&height=80")
+    assert found.shape == (80, 100, 4)
+    assert np.all(np.diff(found[:, 50, 0].astype(int)) >= 0), "rows of the pattern grow to the south"
+    assert found[79, 50, 0] > found[0, 50, 0]
+
+
+def test_a_side_that_is_left_out_follows_from_the_box(base):
+    assert picture(f"{base}/map?bbox=15,45,15.2,45.1&width=200").shape[:2] == (100, 200)
+
+
+def test_maps_and_tiles_are_those_of_a_service(server, base):
+    service = publish(server, "XYZ", graph(), {"bands": ["B04"]})
+    tile = picture(f"{server.base}/tiles/{service.id}/11/1109/735.png")
+    assert np.array_equal(picture(f"{base}/tiles/WebMercatorQuad/11/735/1109?{POSITION}"), tile)
+
+
+def test_tiles_of_degrees_lie_where_they_belong(base):
+    # zoom 9 of WorldCRS84Quad: tiles of 0.3515625 degrees; column (15.15 + 180) / size, row (90 - 45.05) / size
+    size = 180 / 512
+    column, row = int((15.15 + 180) / size), int((90 - 45.05) / size)
+    found = picture(f"{base}/tiles/WorldCRS84Quad/9/{row}/{column}?{POSITION}")
+    assert found.shape == (256, 256, 4)
+    assert 0.1 < (found[..., 3] == 255).mean() < 0.9
+
+
+def test_a_date_is_chosen_by_datetime(base):
+    shown = [picture(f"{base}/tiles/WebMercatorQuad/11/735/1109?properties=B11&datetime={date}") for date in DATES]
+    assert httpx.get(f"{base}/map?datetime=1999-01-01").status_code == 204
+    assert httpx.get(f"{base}/map?datetime=nonsense").status_code == 400
+    assert picture(f"{base}/map?datetime=2020-06-02/..").any()
+    assert len(shown) == 3
+
+
+def test_tilesets_say_how_tiles_are_found(base):
+    tilesets = httpx.get(f"{base}/tiles?f=json").json()
+    assert [one["tileMatrixSetURI"].rsplit("/", 1)[1] for one in tilesets["tilesets"]] == [
+        "WebMercatorQuad",
+        "WorldCRS84Quad",
+    ]
+    tileset = httpx.get(f"{base}/tiles/WebMercatorQuad?f=json").json()
+    (template,) = [link["href"] for link in tileset["links"] if link["rel"] == "item"]
+    assert picture(template.format(tileMatrix=11, tileRow=735, tileCol=1109)).any()
+    assert httpx.get(f"{base}/tiles?f=html").status_code == 200
+    assert httpx.get(f"{base}/tiles/WebMercatorQuad?f=html").status_code == 200
+
+
+def test_the_collection_links_its_map_and_tiles(base):
+    relations = {link["rel"].rsplit("/", 1)[-1] for link in httpx.get(f"{base}?f=json").json()["links"]}
+    assert {"map", "tilesets-map"} <= relations
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("tiles/Nonsense", 404),
+        ("tiles/Nonsense/0/0/0", 404),
+        ("tiles/WebMercatorQuad/0/1/0", 404),
+        ("tiles/WebMercatorQuad/99/0/0", 404),
+        ("tiles/WebMercatorQuad/a/0/0", 404),
+        ("tiles/WebMercatorQuad/0/-1/0", 404),
+        ("tiles/WebMercatorQuad/0/0/0?properties=B99", 400),
+        ("tiles/WebMercatorQuad/0/0/0?f=bmp", 400),
+        ("map?bbox=1,2,3", 400),
+        ("map?bbox=nan,nan,nan,nan", 400),
+        ("map?bbox=3,3,1,1", 400),
+        ("map?width=100000", 400),
+        ("map?width=0", 400),
+        ("map?width=a", 400),
+        ("map?crs=/etc/passwd", 400),
+        ("map?properties=B99", 400),
+        ("map?f=bmp", 400),
+    ],
+)
+def test_what_can_not_be_shown_is_refused(base, path, status):
+    answer = httpx.get(f"{base}/{path}")
+    assert answer.status_code == status, answer.text
+    assert answer.json()["code"]
+
+
+def test_maps_of_another_users_collection_are_not_found(server):
+    document = {**server.backend.collections.get("pattern", None), "id": "secret"}
+    server.backend.collections.put(document, server.backend.collections.items("pattern"), owner="ann")
+    for path in ("map", "tiles", "tiles/WebMercatorQuad", "tiles/WebMercatorQuad/0/0/0"):
+        assert httpx.get(f"{server.base}/oapi/collections/secret/{path}").status_code == 404
