@@ -104,7 +104,8 @@ def feature_collection(cube: VectorCube) -> dict[str, Any]:
     features = []
     for place, text in enumerate(geometry_json(own.shapes)):
         values = {name: plain_value(cells[place]) for name, cells in columns.items()}
-        feature = {"type": "Feature", "geometry": text, "properties": {**own.properties[place], **values}}
+        told = {name: plain_value(value) for name, value in own.properties[place].items()}
+        feature = {"type": "Feature", "geometry": text, "properties": told | values}
         identifier = own.ids[place]
         features.append(feature if identifier is None else {**feature, "id": identifier})
     return {"type": "FeatureCollection", "features": features}

@@ -48,8 +48,9 @@ class VectorCube:
         """One column of `cells` for each combination of labels, under the name of `column_names`."""
         if self.values is None:
             return {}
-        cells = self.cells().reshape(len(self.geometries), -1)
-        return {name: cells[:, place] for place, name in enumerate(column_names(self.dimensions))}
+        names = column_names(self.dimensions)
+        cells = self.cells().reshape(len(self.geometries), len(names))
+        return {name: cells[:, place] for place, name in enumerate(names)}
 
 
 def column_names(dimensions: tuple[LabelledDimension, ...]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ def _by_band(cube: VectorCube, axis: int | None) -> Any:
         return None
     cells = cube.cells()
     cells = cells[..., np.newaxis] if axis is None else np.moveaxis(cells, axis + 1, -1)
-    return cells.reshape(len(cube.geometries), -1, cells.shape[-1])
+    return cells.reshape(len(cube.geometries), math.prod(cells.shape[1:-1]), cells.shape[-1])
 
 
 def _text(value: Any) -> Any:

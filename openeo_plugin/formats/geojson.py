@@ -35,8 +35,8 @@ class GeoJSONFormat(VectorOnly):
         """One file; see `VectorFormat`."""
         try:
             document = feature_collection(cube)
-            text = json.dumps(document, allow_nan=False)
         except ValueError:
-            reason = "the geometries can't be expressed in longitude and latitude, or a property is no finite number."
+            reason = "the geometries can't be expressed in longitude and latitude."
             raise OpenEOError("FormatUnsuitable", format=self.name, reason=reason) from None
+        text = json.dumps(document, default=str)  # a property of a table may be a date
         return [stored(cube, text.encode(), folder, self.file_name(name, options), self.media_type)]

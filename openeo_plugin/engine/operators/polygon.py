@@ -146,12 +146,13 @@ class ApplyPolygon:
         """For each polygon in a window the rectangle around its pixels, and their spans."""
         own = self.spans.within(window.y, window.height, window.x, window.width)
         own = own[np.argsort(own[:, 0], kind="stable")]
-        zones, starts = np.unique(own[:, 0], return_index=True)
+        zones, sizes = np.unique(own[:, 0], return_counts=True)
         found = {}
-        for zone, spans in zip(zones.tolist(), np.split(own, starts[1:]), strict=True):
+        for zone, size, end in zip(zones.tolist(), sizes.tolist(), np.cumsum(sizes).tolist(), strict=True):
+            spans = own[end - size : end]
             top, left = int(spans[0, 1]), int(spans[:, 2].min())
-            size = int(spans[-1, 1]) + 1 - top, int(spans[:, 3].max()) - left
-            found[zone] = Window(window.grid, top, left, *size), spans
+            height, width = int(spans[-1, 1]) + 1 - top, int(spans[:, 3].max()) - left
+            found[zone] = Window(window.grid, top, left, height, width), spans
         return found
 
     def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:

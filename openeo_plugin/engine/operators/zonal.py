@@ -21,15 +21,14 @@ from openeo_plugin.cube.dimensions import OtherDimension, SpatialDimension
 from openeo_plugin.cube.grid import Window, tiled
 from openeo_plugin.cube.pixels import Array, Block, Lanes, Mask, Pixels
 from openeo_plugin.engine.barrier import Once, folded
-from openeo_plugin.engine.estimate import peak_bytes, task_bytes
 from openeo_plugin.engine.kernels import zonal
 from openeo_plugin.engine.memory import window_of
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.vector import LazyVectorCube, values_description
 from openeo_plugin.engine.operators.zonal_folds import Fold, Parts
+from openeo_plugin.engine.operators.zonal_windows import label_groups, window_shape
 from openeo_plugin.engine.operators.zones import Spans, Zones
 from openeo_plugin.engine.probe import Compute, as_pixels, band_of
-from openeo_plugin.engine.schedule import schedule
 from openeo_plugin.errors import OpenEOError
 
 COUNTS = ("value", "total_count", "valid_count")
@@ -41,13 +40,8 @@ WINDOW_BYTES = 2 << 20
 CALL_BYTES = 32 << 20
 """The same where the reducer is called for each geometry: fewer calls weigh more."""
 
-MOST_BYTES = 256 << 20
-"""The blocks alive in one window stay below this, or the windows are made smaller."""
-
 KEPT_BYTES = 1 << 30
 """Pixels of geometries that lie in several windows, kept for a reducer without a fold, take at most this."""
-
-MAX_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +93,12 @@ class AggregateSpatial:
     def _requests(self) -> tuple[Request, ...]:
         description = self.cube.description
         bands = tuple(range(len(description.bands)))
-        shape = _window_shape(self.cube)
+        shape = window_shape(self.cube)
         windows = [w for w in map(self._cut, tiled(description.grid, *shape)) if w is not None]
         if not windows:
             return ()
         limit = WINDOW_BYTES if self.fold is not None else CALL_BYTES
-        groups = _label_groups(self.cube, max(windows, key=lambda w: w.height * w.width), limit)
+        groups = label_groups(self.cube, max(windows, key=lambda w: w.height * w.width), limit)
         return tuple(Request(window, bands, labels, exact=True) for window in windows for labels in groups)
 
     def _cut(self, window: Window) -> Window | None:
@@ -269,48 +263,6 @@ def _one(pieces: Sequence[tuple[Any, ...]], order: Array) -> Pixels:
     return Pixels(values, pieces[0][1].nodata, Mask(null) if null.any() else None)
 
 
-def _window_shape(cube: Operator) -> tuple[int, int]:
-    """Windows of whole source blocks, smaller where a single label would need too much memory."""
-    description = cube.description
-    rows, columns = (min(n, MAX_ROWS) for n in description.block)
-    while rows * columns > 64 * 64:
-        window = Window(description.grid, 0, 0, *_no_larger((rows, columns), description.grid.shape))
-        first = tuple((0,) for _ in description.labelled)
-        request = Request(window, tuple(range(len(description.bands))), first, exact=True)
-        if peak_bytes(schedule([(cube, request)])[0]) <= MOST_BYTES:
-            break
-        rows, columns = (rows // 2, columns) if rows >= columns else (rows, columns // 2)
-    return rows, columns
-
-
-def _no_larger(size: tuple[int, int], limit: Any) -> tuple[int, int]:
-    return min(size[0], limit[0]), min(size[1], limit[1])
-
-
-def _label_groups(cube: Operator, window: Window, limit_bytes: int) -> list[tuple[tuple[int, ...], ...]]:
-    """Labels in groups along the first dimension, if asking for them apart reads no more than asking for all."""
-    description = cube.description
-    every = tuple(tuple(range(len(d.labels))) for d in description.labelled)
-    bands = tuple(range(len(description.bands)))
-    if not every or not every[0] or any(not own for own in every):
-        return [every]
-
-    def tasks(labels: tuple[tuple[int, ...], ...]) -> Any:
-        return schedule([(cube, Request(window, bands, labels, exact=True))])[0]
-
-    def read(labels: tuple[tuple[int, ...], ...]) -> int:
-        return sum(task_bytes(t) for t in tasks(labels) if not t.operator.inputs)
-
-    single = [((label,), *every[1:]) for label in every[0]]
-    together = peak_bytes(tasks(every))
-    if together <= limit_bytes or len(single) < 2:
-        return [every]
-    if together <= MOST_BYTES and sum(map(read, single)) > 1.01 * read(every):
-        return [every]
-    size = max(1, int(limit_bytes / max(1, peak_bytes(tasks(single[0])))))
-    return [(every[0][i : i + size], *every[1:]) for i in range(0, len(every[0]), size)]
-
-
 def _value_dtype(band: Band, counts: bool) -> np.dtype[Any]:
     return np.dtype(np.float64) if counts else band.dtype
 
@@ -371,7 +323,7 @@ def _described(description: CubeDescription, band: Band, callback: Compute, cont
 def _refuse_large(made: AggregateSpatial) -> None:
     """Refuse before any pixel is read what would have to keep too many of them."""
     description = made.cube.description
-    shape = _window_shape(made.cube)
+    shape = window_shape(made.cube)
     rows = made.spans.rows
     tiles = (rows[:, 1] // shape[0]) * 65536 + rows[:, 2] // shape[1]
     split = (rows[:, 2] // shape[1] != (rows[:, 3] - 1) // shape[1]) | (

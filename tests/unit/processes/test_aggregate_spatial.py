@@ -221,7 +221,7 @@ def test_no_result_depends_on_windows_or_groups_of_labels(factory, reducer, monk
     shapes = stars(12, columns, rows)
     whole = result(data, vectors(*shapes), reducer, target_dimension="counts").compute(RunContext())
     for size, limit in (((7, 13), 1), ((16, 64), 1 << 14), ((64, 5), 1)):
-        monkeypatch.setattr(zonal, "_window_shape", lambda _cube, size=size: size)
+        monkeypatch.setattr(zonal, "window_shape", lambda _cube, size=size: size)
         monkeypatch.setattr(zonal, "WINDOW_BYTES", limit)
         monkeypatch.setattr(zonal, "CALL_BYTES", limit)
         cut = result(data, vectors(*shapes), reducer, target_dimension="counts").compute(RunContext())
@@ -254,7 +254,7 @@ def test_sums_of_large_integers_are_exact():
 
 def test_a_reducer_that_would_keep_too_many_pixels_is_refused_before_any_is_read(monkeypatch):
     monkeypatch.setattr(zonal, "KEPT_BYTES", 1000)
-    monkeypatch.setattr(zonal, "_window_shape", lambda _cube: (16, 16))
+    monkeypatch.setattr(zonal, "window_shape", lambda _cube: (16, 16))
     data = cube([Y, X], np.zeros((40, 40)).tolist())
     with pytest.raises(OpenEOError) as error:
         result(data, vectors(box(0, 0, 40, 40)), "median")
@@ -265,7 +265,7 @@ def test_a_reducer_that_would_keep_too_many_pixels_is_refused_before_any_is_read
 
 
 def test_only_windows_with_pixels_of_geometries_are_asked_for(monkeypatch):
-    monkeypatch.setattr(zonal, "_window_shape", lambda _cube: (10, 10))
+    monkeypatch.setattr(zonal, "window_shape", lambda _cube: (10, 10))
     data = cube([Y, X], np.zeros((40, 40)).tolist())
     operator = result(data, vectors(box(22, 3, 25, 5), box(8, 35, 12, 36)), "mean").values
     windows = [(r.window.y, r.window.x, r.window.height, r.window.width) for r in operator.fold_requests()]
