@@ -110,7 +110,7 @@ class Compiler:
     limits: GraphLimits
 
     def faults(self, process: Mapping[str, Any]) -> list[OpenEOError]:
-        """Every fault: of form, of arguments, and, if there is none of these, of what the graph describes."""
+        """Every fault: of form, of arguments, and of what the nodes that have none of these describe."""
         try:
             graph, scope, required = self._opened(process, {})
         except OpenEOError as error:
@@ -119,12 +119,12 @@ class Compiler:
         if parsed is None:
             return found
         found += validate(parsed, self.lookup, frozenset(scope) | required)
-        if found or required:
+        if required or any(fault.code == "ProcessGraphComplexity" for fault in found):
             return found
         try:
             check_expansion(parsed, self.lookup, self.limits)
         except OpenEOError as error:
-            return [error]
+            return [*found, error]
         evaluate_all(parsed, self.lookup, replace(self.environment, only_checking=True), scope, found)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -43,6 +44,20 @@ class ProcessGraph:
 
     nodes: dict[str, Node]
     result: str
+
+    @cached_property
+    def last_uses(self) -> dict[str, tuple[str, ...]]:
+        """For every node the nodes that nobody refers to after it."""
+        last: dict[str, str] = {}
+        for node in self.nodes.values():
+            for reference in references(node.arguments):
+                if isinstance(reference, FromNode):
+                    last[reference.node] = node.id
+        found: dict[str, list[str]] = {}
+        for name, user in last.items():
+            if name != self.result:
+                found.setdefault(user, []).append(name)
+        return {user: tuple(names) for user, names in found.items()}
 
 
 def references(value: Any) -> Iterator[FromNode | FromParameter]:

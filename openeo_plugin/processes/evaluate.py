@@ -104,6 +104,8 @@ def _evaluated(graph: ProcessGraph, scope: Scope) -> Any:
     values: dict[str, Any] = {}
     for node in graph.nodes.values():
         values[node.id] = call(node, values, scope)
+        for unused in graph.last_uses.get(node.id, ()):
+            del values[unused]
     return values[graph.result]
 
 
@@ -114,11 +116,17 @@ def evaluate_all(
     parameters: Mapping[str, Any],
     faults: list[OpenEOError],
 ) -> None:
-    """Evaluate every node that can be; add the fault of every node that can't. Nodes behind a fault are left out."""
+    """Evaluate every node that can be; add the fault of every node that can't.
+
+    Nodes that `faults` names already, and those behind a node at fault, are left out.
+    """
     scope = Scope(lookup, environment, parameters)
     values: dict[str, Any] = {}
+    known = {fault.node.split("/")[0] for fault in faults if fault.node}
     for node in graph.nodes.values():
-        if any(isinstance(r, FromNode) and r.node not in values for r in references(node.arguments)):
+        if node.id in known or any(
+            isinstance(r, FromNode) and r.node not in values for r in references(node.arguments)
+        ):
             continue
         try:
             values[node.id] = call(node, values, scope)

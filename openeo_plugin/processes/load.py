@@ -15,7 +15,7 @@ from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import BOUNDING_BOX, INTERVAL, BandNames, RasterCube
-from openeo_plugin.sources.common_grid import common_grid
+from openeo_plugin.sources.common_grid import common_grid, lattice_of
 from openeo_plugin.sources.item_cube import ItemCube, described_bands
 from openeo_plugin.sources.layers import Layer, layers_of
 
@@ -97,7 +97,8 @@ def load_collection(
     )
     items = [item for item in items if within(item["properties"]["datetime"], start, end)]
     items = [item for item in items if _passes(item, properties)]
-    return item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document))
+    lattice = lattice_of(document.get("openeo:lattices", {}), names)
+    return item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document), lattice=lattice)
 
 
 def _box(extent: Any) -> BoundingBox | None:
@@ -154,8 +155,11 @@ def item_cube(
     box: BoundingBox | None,
     *,
     bands_name: str = "bands",
+    lattice: Grid | None = None,
 ) -> ItemCube:
     """The cube of items: one label of t for each distinct instant.
+
+    lattice: a grid on the lattice of the whole collection; that of the items if None.
 
     Raises: NoDataAvailable if no item has one of the bands, or no pixel lies in the box.
     """
@@ -164,7 +168,7 @@ def item_cube(
     present = [name for name in names if any(name in held.layers for held in slices)]
     if not used or len(present) < len(names):
         raise OpenEOError("NoDataAvailable")
-    grid: Grid | None = common_grid(used)
+    grid: Grid | None = common_grid(used, lattice)
     assert grid is not None
     if box is not None:
         try:

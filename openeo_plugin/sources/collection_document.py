@@ -9,7 +9,7 @@ from typing import Any
 
 from odc.geo.geobox import GeoBox
 
-from openeo_plugin.sources.common_grid import common_grid, lattice_offset
+from openeo_plugin.sources.common_grid import band_lattices, common_grid, lattice_offset
 from openeo_plugin.sources.layers import Layer, layers_of
 
 DATACUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
@@ -52,8 +52,17 @@ def collection_document(
         "summaries": _summaries(layers, items, list(bands.values())),
         "item_assets": _item_assets(items),
         "openeo:grids": len({id(layer.grid) for layer in layers}),
+        "openeo:lattices": band_lattices(_layers_by_band(items)),
         "links": _links(found),
     }
+
+
+def _layers_by_band(items: Sequence[Mapping[str, Any]]) -> dict[str, list[Layer]]:
+    found: dict[str, list[Layer]] = {}
+    for item in items:
+        for name, layer in layers_of(item).items():
+            found.setdefault(name, []).append(layer)
+    return found
 
 
 def _kept(collection_id: str, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from affine import Affine
 from odc.geo.crs import CRS
@@ -20,11 +21,15 @@ TOLERANCE_PX = 1e-6
 Bounds = tuple[float, float, float, float]
 
 
-def common_grid(layers: Sequence[Layer]) -> GeoBox:
+def common_grid(layers: Sequence[Layer], lattice: GeoBox | None = None) -> GeoBox:
     """One grid that holds every layer.
 
     CRS: that of most layers (of two as frequent the one seen first). Pixels: the lattice of the layer with the finest
     pixel in this CRS, north up. Extent: the union of all footprints, snapped outward to this lattice.
+
+    Args:
+        layers: one at least.
+        lattice: any grid on the lattice to be taken instead, such as that of a whole collection.
 
     Returns: the layers' own grid object if they share one; so data on one grid is read as it is.
     Raises: NoDataAvailable, if there are no layers.
@@ -33,16 +38,52 @@ def common_grid(layers: Sequence[Layer]) -> GeoBox:
     grids = list({id(layer.grid): layer.grid for layer in layers}.values())
     if not grids:
         raise OpenEOError("NoDataAvailable")
-    if len(grids) == 1 and is_north_up(grids[0]):
+    wanted = lattice or finest(grids, counts)
+    if len(grids) == 1 and is_north_up(grids[0]) and lattice_offset(grids[0], wanted) is not None:
         return grids[0]
-    crs = _most_frequent_crs(grids, counts)
-    lattice = _north_up_lattice(min((grid for grid in grids if grid.crs == crs), key=_pixel_area))
-    left, top, right, bottom = _snapped(lattice, (bounds_in(grid, crs) for grid in grids))
-    transform = lattice * Affine.translation(left, top)
+    crs = wanted.crs
+    if crs is None:
+        raise OpenEOError("Internal")  # import never stores a layer without CRS
+    pixels = _north_up_lattice(wanted)
+    left, top, right, bottom = _snapped(pixels, (bounds_in(grid, crs) for grid in grids))
+    transform = pixels @ Affine.translation(left, top)
     for grid in grids:
         if grid.crs == crs and grid.shape == (bottom - top, right - left) and grid.affine == transform:
             return grid
     return shared_grid((bottom - top, right - left), tuple(transform)[:6], str(crs))
+
+
+def finest(grids: Sequence[GeoBox], counts: Mapping[int, int]) -> GeoBox:
+    """The grid with the smallest pixel in the most frequent CRS.
+
+    counts: how many layers lie on each grid, by the grid's id.
+    """
+    crs = _most_frequent_crs(grids, counts)
+    return min((grid for grid in grids if grid.crs == crs), key=_pixel_area)
+
+
+def band_lattices(bands: Mapping[str, Sequence[Layer]]) -> dict[str, dict[str, Any]]:
+    """For each band of a collection the lattice of all its layers, to be kept in the collection's document."""
+    found = {}
+    for name, layers in bands.items():
+        counts = Counter(id(layer.grid) for layer in layers)
+        grid = finest(list({id(layer.grid): layer.grid for layer in layers}.values()), counts)
+        found[name] = {"crs": str(grid.crs), "transform": list(grid.affine)[:6], "layers": len(layers)}
+    return found
+
+
+def lattice_of(kept: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> GeoBox | None:
+    """The lattice of some bands of a collection, from what `band_lattices` gave; None if it is not known.
+
+    It does not depend on the extent or the dates that are asked for, so neighbouring cubes fit together.
+    """
+    if not all(name in kept for name in names):
+        return None
+    grids = [shared_grid((1, 1), tuple(kept[name]["transform"]), kept[name]["crs"]) for name in names]
+    counts: Counter[int] = Counter()
+    for name, grid in zip(names, grids, strict=True):
+        counts[id(grid)] += kept[name]["layers"]
+    return finest(list({id(grid): grid for grid in grids}.values()), counts)
 
 
 def lattice_offset(grid: GeoBox, target: GeoBox) -> tuple[int, int] | None:
@@ -68,7 +109,7 @@ def is_north_up(grid: GeoBox) -> bool:
     return b == 0 and d == 0 and a > 0 > e
 
 
-def _most_frequent_crs(grids: Sequence[GeoBox], counts: Counter[int]) -> CRS:
+def _most_frequent_crs(grids: Sequence[GeoBox], counts: Mapping[int, int]) -> CRS:
     layers_in: dict[CRS, int] = {}
     for grid in grids:
         if grid.crs is None:
