@@ -1,7 +1,7 @@
 """Fit the parameters of any function to the values of every pixel by least squares.
 
 A function that is linear in its parameters is solved exactly; any other by the method of Levenberg and Marquardt with
-numerical derivatives. No pixel depends on another, so the result does not depend on windows.
+numerical derivatives, within a region of trust. No pixel depends on another, so the result does not depend on windows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openeo_plugin.cube.pixels import Array
-from openeo_plugin.engine.kernels.least_squares import damped_step, solve_linear, squared_sums
+from openeo_plugin.engine.kernels.least_squares import solve_linear, squared_sums, trusted_step
 
 Model = Callable[[Array], Array]
 """Parameters (P, N) in, values (T, N) out; float64."""
@@ -20,8 +20,10 @@ Model = Callable[[Array], Array]
 CHUNK_VALUES = 1 << 20
 MAX_STEPS = 200
 TOLERANCE = 1e-10
+_NO_GAIN = 1e-14
+_LEAST_RATIO = 1e-4
+_FIRST_RADIUS = 100.0
 _LINEAR_TOLERANCE = 1e-9
-_STUCK = 1e12
 _DIFFERENCE = float(np.sqrt(np.finfo(np.float64).eps))
 
 
@@ -103,43 +105,75 @@ def _costs(residuals: Array, valid: Array) -> Array:
     return out
 
 
+@dataclass(frozen=True)
+class _Search:
+    """Where the search stands: all arrays are written to. parameters, scale: (P, N); cost, radius: (N,)."""
+
+    model: Model
+    values: Array
+    valid: Array
+    parameters: Array
+    cost: Array
+    scale: Array
+    radius: Array
+
+
 def _marquardt(model: Model, values: Array, valid: Array, start: Sequence[float]) -> tuple[Array, Array]:
     """Parameters (P, N) of least squares, and where the method came to an end."""
     pixels = values.shape[1]
     parameters = np.repeat(np.array(start, np.float64)[:, np.newaxis], pixels, axis=1)
     found = np.zeros(pixels, bool)
-    active = np.arange(pixels)
-    damping = np.full(pixels, 1e-3)
     with np.errstate(all="ignore"):
-        made = model(parameters)
-        cost = _costs(values - made, valid)
-        active = active[np.isfinite(cost)]
+        cost = _costs(values - model(parameters), valid)
+        search = _Search(model, values, valid, parameters, cost, np.zeros_like(parameters), np.full(pixels, np.nan))
+        active = np.flatnonzero(np.isfinite(cost))
         for _ in range(MAX_STEPS):
             if not len(active):
                 break
-            ended = _step(model, values, valid, parameters, cost, damping, active)
+            ended = _step(search, active)
             found[active[ended]] = True
             active = active[~ended]
     return parameters, found
 
 
-def _step(
-    model: Model, values: Array, valid: Array, parameters: Array, cost: Array, damping: Array, active: Array
-) -> Array:
+def _step(search: _Search, active: Array) -> Array:
     """One step for the active pixels, done in place; bool: which of them have come to an end."""
-    y, ok, p = (np.ascontiguousarray(a[:, active]) for a in (values, valid, parameters))
+    model = search.model
+    y, ok, p, scale = (
+        np.ascontiguousarray(a[:, active]) for a in (search.values, search.valid, search.parameters, search.scale)
+    )
+    cost, radius = search.cost[active], search.radius[active]
     made = model(p)
-    step = np.empty_like(p)
-    damped_step(_derivatives(model, p, made), y - made, ok, damping[active], step)
+    jacobian = _derivatives(model, p, made)
+    squares = np.empty((len(p), len(active)))
+    for i, column in enumerate(jacobian):
+        squares[i] = _costs(column, ok)
+    np.maximum(scale, np.sqrt(squares), out=scale)
+    extent = _norm(scale * p)
+    first = np.isnan(radius)
+    radius = np.where(first, np.where(extent > 0, _FIRST_RADIUS * extent, _FIRST_RADIUS), radius)
+    step, gain, length = np.empty_like(p), np.empty(len(active)), np.empty(len(active))
+    trusted_step(jacobian, y - made, ok, radius, scale, step, gain, length)
     moved = p + step
     reached = _costs(y - model(moved), ok)
-    better = reached <= cost[active]
-    parameters[:, active[better]] = moved[:, better]
-    small = (np.abs(step) <= TOLERANCE * (np.abs(p) + TOLERANCE)).all(axis=0)
-    cost[active[better]] = reached[better]
-    damping[active] *= np.where(better, 0.1, 10.0)
-    np.maximum(damping, 1e-15, out=damping)
-    return (better & small) | (damping[active] > _STUCK)
+    fall = np.where(np.isfinite(reached), cost - reached, -np.inf)
+    ratio = np.where(gain > 0, fall / gain, 0.0)
+    better = (ratio >= _LEAST_RATIO) & (fall >= 0)
+    radius = np.where(ratio <= 0.25, 0.5 * np.minimum(radius, length), np.where(ratio >= 0.75, 2 * length, radius))
+    search.parameters[:, active[better]] = moved[:, better]
+    search.cost[active[better]] = reached[better]
+    search.scale[:, active] = scale
+    search.radius[active] = radius
+    still = (gain <= _NO_GAIN * cost) & (np.abs(fall) <= _NO_GAIN * cost)
+    return still | (radius <= TOLERANCE * extent) | (search.cost[active] == 0)
+
+
+def _norm(vectors: Array) -> Array:
+    """Of every column, added up in order."""
+    total = np.zeros(vectors.shape[1])
+    for row in vectors:
+        total += row * row
+    return np.sqrt(total)
 
 
 def _derivatives(model: Model, parameters: Array, made: Array) -> Array:

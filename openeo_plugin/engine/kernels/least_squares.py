@@ -68,19 +68,43 @@ def solve_linear(basis: Array, values: Array, valid: Array, out: Array, good: Ar
 
 
 @kernel
-def damped_step(jacobian: Array, residuals: Array, valid: Array, damping: Array, out: Array) -> None:
-    """Levenberg-Marquardt step for every pixel, into `out` (P, N); zero where there is none.
+def damped(matrix: Array, vector: Array, damping: float, factor: Array, out: Array) -> float:
+    """Solve (matrix + damping) out = vector; the norm of the solution, infinite if there is none."""
+    size = matrix.shape[0]
+    for i in range(size):
+        out[i] = vector[i]
+        for j in range(i + 1):
+            factor[i, j] = matrix[i, j]
+        factor[i, i] += damping
+    if not factorize(factor):
+        return np.inf
+    substitute(factor, out)
+    norm = 0.0
+    for i in range(size):
+        norm += out[i] * out[i]
+    return np.sqrt(norm)
 
-    jacobian: (P, T, N). residuals, valid: (T, N). damping: (N,), relative to the diagonal.
+
+@kernel
+def trusted_step(
+    jacobian: Array, residuals: Array, valid: Array, radius: Array, scale: Array, out: Array, gain: Array, length: Array
+) -> None:
+    """Levenberg-Marquardt step within a region of trust, for every pixel (Moré 1978).
+
+    Args:
+        jacobian: (P, T, N). residuals, valid: (T, N).
+        radius: (N,), the most that a step may be, measured in `scale`.
+        scale: (P, N), the largest norms of the columns of the jacobian so far.
+        out: (P, N), the step. gain: (N,), by how much the squared sum falls if the function is as its derivatives say.
+        length: (N,), of the step, measured in `scale`.
     """
-    size, length, pixels = jacobian.shape
-    matrix = np.empty((size, size))
-    vector = np.empty(size)
-    scale = np.empty(size)
+    size, count, pixels = jacobian.shape
+    matrix, factor = np.empty((size, size)), np.empty((size, size))
+    vector, step = np.empty(size), np.empty(size)
     for n in range(pixels):
         matrix[:] = 0.0
         vector[:] = 0.0
-        for t in range(length):
+        for t in range(count):
             if valid[t, n]:
                 for i in range(size):
                     own = jacobian[i, t, n]
@@ -88,18 +112,31 @@ def damped_step(jacobian: Array, residuals: Array, valid: Array, damping: Array,
                     for j in range(i + 1):
                         matrix[i, j] += own * jacobian[j, t, n]
         for i in range(size):
-            scale[i] = np.sqrt(matrix[i, i]) if matrix[i, i] > 0.0 else 1.0
-        for i in range(size):
-            vector[i] /= scale[i]
+            own = scale[i, n] if scale[i, n] > 0.0 else 1.0
+            vector[i] /= own
             for j in range(i + 1):
-                matrix[i, j] /= scale[i] * scale[j]
-            matrix[i, i] += damping[n]
-        if factorize(matrix):
-            substitute(matrix, vector)
-            for i in range(size):
-                out[i, n] = vector[i] / scale[i]
-        else:
-            out[:, n] = 0.0
+                other = scale[j, n] if scale[j, n] > 0.0 else 1.0
+                matrix[i, j] /= own * other
+        damping = 0.0
+        reached = damped(matrix, vector, damping, factor, step)
+        if reached > radius[n]:
+            low, high = -40.0, 40.0
+            for _ in range(60):
+                middle = 0.5 * (low + high)
+                damping = np.exp(middle)
+                reached = damped(matrix, vector, damping, factor, step)
+                if reached > radius[n]:
+                    low = middle
+                elif reached < 0.9 * radius[n]:
+                    high = middle
+                else:
+                    break
+        expected = 0.0
+        for i in range(size):
+            expected += step[i] * (vector[i] + damping * step[i])
+            out[i, n] = step[i] / (scale[i, n] if scale[i, n] > 0.0 else 1.0)
+        gain[n] = expected
+        length[n] = reached
 
 
 @kernel

@@ -95,6 +95,15 @@ def test_growth_of_least_squares_has_no_gradient_left() -> None:
     assert residual @ (a * x * np.exp(b * x)) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_bold_first_step_does_not_end_in_a_wrong_valley() -> None:
+    # from (1, 0.1) the first Gauss-Newton step leads to a rate of some hundreds, where only the first value counts
+    noise = [50, -120, 80, 10, -60, 90, -30, 40, -70, 20]
+    data = [4000 * math.exp(-0.2 * x) + more for x, more in enumerate(noise)]
+    a, b = fitted(data, list(range(10)), GROWTH, [1, 0.1])
+    assert a == pytest.approx(4000, rel=0.03)
+    assert b == pytest.approx(-0.2, rel=0.05)
+
+
 def test_instants_count_as_seconds_since_1970() -> None:
     labels = ["1970-01-01T00:00:00Z", "1970-01-01T00:00:10Z", "1970-01-01T01:00:00+01:00"]
     assert fitted([1, 21, 1], labels, LINE, [0, 0]) == close(1, 2)
