@@ -198,7 +198,7 @@ def invoke(definition: ProcessDefinition, arguments: dict[str, Any], scope: Scop
     given: dict[str, Any] = {}
     for parameter in definition.parameters:
         value = arguments.get(parameter.name, _MISSING)
-        if value is _MISSING or (value is None and parameter.optional):
+        if value is _MISSING or (value is None and parameter.optional and _null_is_default(parameter)):
             if not parameter.optional:
                 raise OpenEOError("ProcessParameterRequired", process=definition.id, parameter=parameter.name)
             given[parameter.name] = copy.copy(parameter.default)
@@ -215,6 +215,11 @@ def invoke(definition: ProcessDefinition, arguments: dict[str, Any], scope: Scop
 
 
 _MISSING = object()
+
+
+def _null_is_default(parameter: Parameter) -> bool:
+    """Whether null stands for the default; not so where null has a meaning of its own."""
+    return parameter.default is None or mismatch(None, parameter.accepted) is not None
 
 
 def _python_name(definition: ProcessDefinition, name: str) -> str:
