@@ -13,32 +13,39 @@ from config.settings import Settings
 from openeo_plugin.errors import OpenEOError
 
 _DECIMALS = 6
+FREE = "free"
+
+
+def plans(settings: Settings) -> dict[str, BillingPlan]:
+    """The plans of the instance; one that costs nothing, if none is configured."""
+    return settings.billing_plans or {FREE: BillingPlan(description="Processing costs nothing here.")}
 
 
 def billing(settings: Settings) -> dict[str, Any]:
     """Currency and plans, as `GET /` shows them."""
     document: dict[str, Any] = {"currency": settings.billing_currency}
-    if settings.billing_default_plan is not None:
-        document["default_plan"] = settings.billing_default_plan
-    if settings.billing_plans:
-        document["plans"] = [_plan(name, plan) for name, plan in settings.billing_plans.items()]
+    offered = plans(settings)
+    default = settings.billing_default_plan or (next(iter(offered)) if len(offered) == 1 else None)
+    if default is not None:
+        document["default_plan"] = default
+    document["plans"] = [_plan(name, plan) for name, plan in offered.items()]
     return document
 
 
-def requested_plan(body: Mapping[str, Any], settings: Settings) -> str | None:
-    """The plan that a new job, service or request runs under; None where there are no plans.
+def requested_plan(body: Mapping[str, Any], settings: Settings) -> str:
+    """The plan that a new job, service or request runs under.
 
     Raises: BillingPlanInvalid, BillingPlanMissing.
     """
     given = body.get("plan")
-    plans = settings.billing_plans
+    offered = plans(settings)
     if given is None:
-        if settings.billing_default_plan is not None or not plans:
+        if settings.billing_default_plan is not None:
             return settings.billing_default_plan
-        if len(plans) > 1:
+        if len(offered) > 1:
             raise OpenEOError("BillingPlanMissing")
-        return next(iter(plans))
-    named = [name for name in plans if isinstance(given, str) and name.lower() == given.lower()]
+        return next(iter(offered))
+    named = [name for name in offered if isinstance(given, str) and name.lower() == given.lower()]
     if not named:
         raise OpenEOError("BillingPlanInvalid")
     return named[0]

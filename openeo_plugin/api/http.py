@@ -124,8 +124,10 @@ def empty_response(status: int, headers: dict[str, str] | None = None) -> Respon
 def json_body() -> dict[str, Any]:
     """The request's body: one JSON object.
 
-    Raises: ContentTypeInvalid, RequestTooLarge, RequestInvalid.
+    Raises: NoDataForUpdate, ContentTypeInvalid, RequestTooLarge, RequestInvalid.
     """
+    if request.method == "PATCH" and not request.mimetype and not request.content_length:
+        raise OpenEOError("NoDataForUpdate")
     if request.mimetype != JSON:
         raise OpenEOError("ContentTypeInvalid", types=JSON)
     body = request.get_data(cache=False)

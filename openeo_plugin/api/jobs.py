@@ -129,7 +129,7 @@ def estimate_job(user: str, job_id: str) -> Response:
         "size": estimate.output_bytes,
         "expires": rfc3339(datetime.now(UTC) + ESTIMATE_LASTS),
     }
-    return json_response({**_given(shown), "downloads_included": None})
+    return json_response(_given(shown))  # downloads are not limited, which is what no `downloads_included` says
 
 
 def _fields(body: dict[str, Any], user: str) -> dict[str, Any]:

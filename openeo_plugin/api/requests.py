@@ -60,9 +60,7 @@ def log_level(body: Mapping[str, Any]) -> str | None:
 
 
 def refuse_fixed(body: Mapping[str, Any], fixed: frozenset[str]) -> None:
-    """Raises: NoDataForUpdate for an empty update; PropertyNotEditable."""
-    if not body:
-        raise OpenEOError("NoDataForUpdate")
+    """Raises: PropertyNotEditable."""
     for name in body:
         if name in fixed:
             raise OpenEOError("PropertyNotEditable", property=name)

@@ -14,7 +14,8 @@ from openeo_plugin.api.routing import Route, the_backend
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
 
-_ID = re.compile(r"\w{1,255}", re.ASCII)
+# openEO has \w only; that dashes are taken is for clients that name processes by UUID, as the official suite does.
+_ID = re.compile(r"[\w-]{1,255}", re.ASCII)
 
 
 def process_summary(process: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def store_user_process(user: str, process_graph_id: str) -> Response:
     """
     backend = the_backend()
     if not _ID.fullmatch(process_graph_id):
-        raise OpenEOError("ProcessInvalid", reason="an id holds letters, digits and underscores, up to 255.")
+        raise OpenEOError("ProcessInvalid", reason="an id holds letters, digits, underscores and dashes, up to 255.")
     if any(process["id"] == process_graph_id for process in backend.driver.processes()):
         raise OpenEOError("PredefinedProcessExists", process=process_graph_id)
     backend.processes.put(user, process_graph_id, _definition(json_body(), process_graph_id))

@@ -101,11 +101,11 @@ def _require_suitable(description: CubeDescription) -> None:
 
 
 def variable_names(description: CubeDescription) -> tuple[str, ...]:
-    """The name of each band's variable: the band's, unless it is taken or netCDF forbids it."""
+    """The name of each band's variable: the band's, unless it is taken or netCDF forbids it; `var` for one without a name."""
     used = {*description.names, "crs"}
     found = []
     for band in description.bands:
-        wanted = band.name.replace("/", "_").strip() or "data"
+        wanted = band.name.replace("/", "_").strip() or "var"
         name, number = (f"band_{wanted}" if wanted in used else wanted), 1
         while name in used:
             number += 1

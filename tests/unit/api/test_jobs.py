@@ -114,7 +114,6 @@ def test_a_job_can_be_changed_until_it_is_started(api):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({}, "NoDataForUpdate"),
         ({"status": "finished"}, "PropertyNotEditable"),
         ({"id": "x"}, "PropertyNotEditable"),
         ({"process": graph("ad")}, "ProcessUnsupported"),
@@ -200,6 +199,17 @@ def test_an_estimate_tells_size_and_duration(api):
 
     estimate = api.get(f"/jobs/{job_id}/estimate").json
 
-    assert (estimate["size"], estimate["duration"], estimate["downloads_included"]) == (240, "PT2S", None)
+    assert (estimate["size"], estimate["duration"]) == (240, "PT2S")
     assert datetime.fromisoformat(estimate["expires"]) > datetime.now(UTC)
     assert "costs" not in estimate
+
+
+def test_an_update_without_a_body_is_refused_and_an_empty_one_changes_nothing(api):
+    path = f"/jobs/{_create(api)}"
+    before = api.get(path).json
+
+    nothing = api("PATCH", path)
+    assert (nothing.status_code, nothing.json["code"]) == (400, "NoDataForUpdate")
+    assert api("PATCH", path, json={}).status_code == 204
+    after = api.get(path).json
+    assert {**after, "updated": None} == {**before, "updated": None}

@@ -77,7 +77,6 @@ def test_a_service_can_be_changed(api):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({}, "NoDataForUpdate"),
         ({"url": "https://elsewhere"}, "PropertyNotEditable"),
         ({"type": "gml"}, "ServiceUnsupported"),
         ({"budget": -1}, "BudgetInvalid"),
@@ -131,3 +130,14 @@ def test_logs_of_a_service_can_be_read(api):
     api.backend.services.log(service_id, "warning", "Too many tiles")
 
     assert [entry["message"] for entry in api.get(f"/services/{service_id}/logs").json["logs"]] == ["Too many tiles"]
+
+
+def test_an_update_without_a_body_is_refused_and_an_empty_one_changes_nothing(api):
+    path = f"/services/{_create(api)}"
+    before = api.get(path).json
+
+    nothing = api("PATCH", path)
+    assert (nothing.status_code, nothing.json["code"]) == (400, "NoDataForUpdate")
+    assert api("PATCH", path, json={}).status_code == 204
+    after = api.get(path).json
+    assert {**after, "updated": None} == {**before, "updated": None}

@@ -50,7 +50,7 @@ def test_predefined_ids_are_taken(api):
 @pytest.mark.parametrize(
     ("name", "body", "code"),
     [
-        ("a-b", graph("add"), "ProcessInvalid"),
+        ("a.b", graph("add"), "ProcessInvalid"),
         ("x" * 256, graph("add"), "ProcessInvalid"),
         ("good", {}, "ProcessGraphMissing"),
         ("good", {"process_graph": []}, "ProcessGraphMissing"),

@@ -52,14 +52,14 @@ def test_xarray_finds_times_and_pixel_centres(tmp_path):
     description = CubeDescription((DATES, Y, X), GRID, (Band("", np.dtype("float32"), np.nan),))
     asset = write(tmp_path, description, [Pixels(np.zeros((2, 3, 4), np.float32), np.nan)])
     with xarray.open_dataset(asset.path) as dataset:
-        assert dataset["data"].dims == ("t", "y", "x")
+        assert dataset["var"].dims == ("t", "y", "x")
         expected = np.array(["2022-06-12T10:00:31", "2022-07-01"], "datetime64[ns]")
         np.testing.assert_array_equal(dataset.t.values.astype("datetime64[ns]"), expected)
         assert dataset.x.values.tolist() == [600005, 600015, 600025, 600035]
         assert dataset.y.values.tolist() == [5099995, 5099985, 5099975]
         assert dataset.x.attrs["standard_name"] == "projection_x_coordinate"
         assert dataset.x.attrs["units"] == "m"
-        assert dataset["data"].attrs["grid_mapping"] == "crs"
+        assert dataset["var"].attrs["grid_mapping"] == "crs"
         assert dataset.crs.attrs["GeoTransform"] == "600000.0 10.0 0.0 5100000.0 0.0 -10.0"
         assert 'ID["EPSG",32633]' in dataset.crs.attrs["spatial_ref"]
         assert dataset.crs.attrs["grid_mapping_name"] == "transverse_mercator"
@@ -100,16 +100,16 @@ def test_bool_keeps_its_meaning_and_null(tmp_path):
     asset = write(tmp_path, description, [Pixels(np.ones((3, 4), bool), mask=Mask(null))])
     with netCDF4.Dataset(asset.path) as raw:
         raw.set_auto_mask(False)
-        assert raw["data"][0].tolist() == [255, 1, 1, 1]
-        assert raw["data"].flag_meanings == "false true"
+        assert raw["var"][0].tolist() == [255, 1, 1, 1]
+        assert raw["var"].flag_meanings == "false true"
 
 
 def test_a_cube_without_spatial_dimensions_is_a_series(tmp_path):
     description = CubeDescription((DATES,), GeoBox((1, 1), UTM, "EPSG:32633"), (Band("", np.dtype("float64")),))
     asset = write(tmp_path, description, [Pixels(np.array([1.5, 2.5]).reshape(2, 1, 1))])
     with xarray.open_dataset(asset.path) as dataset:
-        assert dataset["data"].dims == ("t",)
-        assert dataset["data"].values.tolist() == [1.5, 2.5]
+        assert dataset["var"].dims == ("t",)
+        assert dataset["var"].values.tolist() == [1.5, 2.5]
     assert asset.grid is None
 
 
@@ -117,7 +117,7 @@ def test_a_cube_without_any_dimension_is_one_number(tmp_path):
     description = CubeDescription((), GeoBox((1, 1), UTM, "EPSG:32633"), (Band("", np.dtype("float64")),))
     asset = write(tmp_path, description, [Pixels(np.array([[7.5]]))])
     with xarray.open_dataset(asset.path) as dataset:
-        assert float(dataset["data"]) == 7.5
+        assert float(dataset["var"]) == 7.5
 
 
 def test_bands_called_like_a_dimension_get_another_name(tmp_path):
