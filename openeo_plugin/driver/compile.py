@@ -124,7 +124,7 @@ class Compiler:
         try:
             check_expansion(parsed, self.lookup, self.limits)
         except OpenEOError as error:
-            return [*found, error]
+            return found if any(fault.node == error.node for fault in found) else [*found, error]
         evaluate_all(parsed, self.lookup, replace(self.environment, only_checking=True), scope, found)
         return found
 

@@ -238,6 +238,7 @@ def check_windows(cube: Operator, height: int, width: int, dy: int, dx: int) -> 
     for window in tiled(grid, height, width):
         for part, whole in zip(computed(cube, window).bands, complete, strict=True):
             same_pixels(part, cut(whole, window))
+    dy, dx = min(dy, rows), min(dx, columns)
     beyond = Window(grid, -dy, -dx, rows, columns)
     inside = Window(grid, 0, 0, rows - dy, columns - dx)
     for part, whole in zip(computed(cube, beyond).bands, complete, strict=True):
