@@ -11,7 +11,7 @@ from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.grid import Window, whole
 from openeo_plugin.cube.pixels import Block
 from openeo_plugin.engine.operators.vector import LazyVectorCube
-from openeo_plugin.engine.run import assemble
+from openeo_plugin.engine.window import assemble
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.format import VectorFormat
 

@@ -43,6 +43,10 @@ class Canceled(Exception):  # noqa: N818 - the word of the standard
 class WindowKeep(Protocol):
     """Keeps the blocks of windows from one attempt of a run to the next. Safe to use from many threads."""
 
+    def has(self, key: str) -> bool:
+        """Whether blocks were kept."""
+        ...
+
     def load(self, key: str) -> list[Block] | None:
         """The blocks that were kept; None if there are none."""
         ...

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from openeo_plugin.cube.grid import Grid, Window, tiled
-from openeo_plugin.cube.pixels import Block, Mask, Pixels
+from openeo_plugin.cube.pixels import Block
+from openeo_plugin.engine.ahead import Ahead, AheadWork
 from openeo_plugin.engine.barrier import Barrier, barriers_below
 from openeo_plugin.engine.estimate import peak_bytes, task_bytes
 from openeo_plugin.engine.operator import Operator, Request, RunContext, everything
 from openeo_plugin.engine.schedule import compute_all, schedule
+from openeo_plugin.engine.window import compute_window, window_key
 from openeo_plugin.errors import OpenEOError
 
 MAX_WINDOW_PX = 2048
@@ -54,22 +55,32 @@ class RunOptions:
     """How a run uses the machine.
 
     window_px: windows of this many (rows, columns); by default chosen from the memory budget.
+    ahead: computes windows elsewhere; None: all are computed by the threads of this process.
     """
 
     threads: int = 2
     memory_budget_bytes: int = 2 << 30
     window_px: tuple[int, int] | None = None
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Sinks whose cubes lie on one grid: they share windows, and so the tasks that they have in common."""
+    """Sinks whose cubes lie on one grid: they share windows, and so the tasks that they have in common.
+
+    places: of the members among all sinks.
+    """
 
     grid: Grid
     members: tuple[tuple[Operator, Sink], ...]
+    places: tuple[int, ...]
     write_px: tuple[int, int]
     compute_px: tuple[int, int]
-    number: int = 0
+    number: int
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        return tuple(operator for operator, _ in self.members)
 
     def windows(self) -> Iterator[Window]:
         return tiled(self.grid, *self.write_px)
@@ -95,7 +106,7 @@ def run(
         on_progress: called after each window, from one thread at a time.
     Raises: OpenEOError of the first window that fails (no other is started then); Canceled.
     """
-    groups = [replace(_group(*own, options), number=place) for place, own in enumerate(_by_grid(sinks))]
+    groups = [_group(sinks, places, number, options) for number, places in enumerate(_by_grid(sinks))]
     stages = [(barrier, barrier.fold_requests()) for barrier in barriers_below([operator for operator, _ in sinks])]
     total = sum(group.count for group in groups) + sum(len(requests) for _, requests in stages)
     tally = _Tally(total, on_progress)
@@ -104,8 +115,21 @@ def run(
     for barrier, requests in stages:
         _run_stage(pool, barrier, requests, options.threads, context, tally)
     for group in groups:
-        jobs = (functools.partial(_one_window, group, window, context) for window in group.windows())
-        _run_all(pool, jobs, options.threads, tally)
+        with contextlib.closing(_window_jobs(group, options, context)) as jobs:
+            _run_all(pool, jobs, options.threads, tally)
+
+
+def _window_jobs(group: _Group, options: RunOptions, context: RunContext) -> Generator[Callable[[], None]]:
+    """What is to be done for each window, as soon as it can be done in this process."""
+    ahead = options.ahead
+    if ahead is None or barriers_below(group.operators):  # what a barrier has folded is known in this process only
+        for window in group.windows():
+            yield functools.partial(_write_window, group, window, context, None)
+        return
+    work = AheadWork(group.number, group.operators, group.places, group.compute_px, group.count)
+    with contextlib.closing(ahead.windows(work, group.windows(), context)) as windows:
+        for window in windows:
+            yield functools.partial(_write_window, group, window, context, ahead)
 
 
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
@@ -160,24 +184,24 @@ class _Tally:
             self.report(Progress(self.done, self.total, elapsed / self.done * (self.total - self.done)))
 
 
-def _by_grid(
-    sinks: Sequence[tuple[Operator, Sink]],
-) -> list[tuple[Grid, list[tuple[Operator, Sink]]]]:
-    found: dict[int, tuple[Grid, list[tuple[Operator, Sink]]]] = {}
-    for operator, sink in sinks:
-        grid = operator.description.grid
-        found.setdefault(id(grid), (grid, []))[1].append((operator, sink))
+def _by_grid(sinks: Sequence[tuple[Operator, Sink]]) -> list[list[int]]:
+    """Places of the sinks of each grid."""
+    found: dict[int, list[int]] = {}
+    for place, (operator, _) in enumerate(sinks):
+        found.setdefault(id(operator.description.grid), []).append(place)
     return list(found.values())
 
 
-def _group(grid: Grid, members: list[tuple[Operator, Sink]], options: RunOptions) -> _Group:
-    align = [math.lcm(*(sink.align[axis] for _, sink in members)) for axis in (0, 1)]
+def _group(sinks: Sequence[tuple[Operator, Sink]], places: list[int], number: int, options: RunOptions) -> _Group:
+    members = tuple(sinks[place] for place in places)
+    operators = [operator for operator, _ in members]
+    rows, columns = (math.lcm(*(sink.align[axis] for _, sink in members)) for axis in (0, 1))
+    write = compute = (rows, columns)
     if options.window_px is not None:
-        return _Group(grid, tuple(members), (align[0], align[1]), options.window_px)
-    write, compute = window_sizes(
-        [operator for operator, _ in members], (align[0], align[1]), options.memory_budget_bytes // options.threads
-    )
-    return _Group(grid, tuple(members), write, compute)
+        compute = options.window_px
+    else:
+        write, compute = window_sizes(operators, write, options.memory_budget_bytes // options.threads)
+    return _Group(operators[0].description.grid, members, tuple(places), write, compute, number)
 
 
 def window_sizes(
@@ -256,59 +280,21 @@ def _run_all(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], None]], threa
     raise failed
 
 
-def _one_window(group: _Group, window: Window, context: RunContext) -> None:
+def _write_window(group: _Group, window: Window, context: RunContext, ahead: Ahead | None) -> None:
     context.check()
-    key = f"{group.number}-{window.y}-{window.x}-{window.height}-{window.width}"
-    blocks = context.kept.load(key) if context.kept is not None else None
-    if blocks is None:
-        blocks = _computed(group, window, context)
-        if context.kept is not None:
-            context.kept.store(key, blocks)
-    for (_, sink), block in zip(group.members, blocks, strict=True):
+    for (_, sink), block in zip(group.members, _blocks(group, window, context, ahead), strict=True):
         sink.write(window, block)
 
 
-def _computed(group: _Group, window: Window, context: RunContext) -> list[Block]:
-    parts = list(_parts(window, group.compute_px))
-    if len(parts) == 1:
-        return _blocks(group, window, context)
-    made = [_blocks(group, part, context) for part in parts]
-    return [assemble(window, parts, [own[i] for own in made]) for i in range(len(group.members))]
-
-
-def _parts(window: Window, size: tuple[int, int]) -> Iterator[Window]:
-    for y in range(0, window.height, size[0]):
-        for x in range(0, window.width, size[1]):
-            yield Window(
-                window.grid,
-                window.y + y,
-                window.x + x,
-                min(size[0], window.height - y),
-                min(size[1], window.width - x),
-            )
-
-
-def _blocks(group: _Group, window: Window, context: RunContext) -> list[Block]:
-    return compute_all([(o, everything(o.description, window)) for o, _ in group.members], context)
-
-
-def assemble(window: Window, parts: Sequence[Window], blocks: Sequence[Block]) -> Block:
-    """One block of the blocks of its parts."""
-    bands = []
-    for index in range(len(blocks[0].bands)):
-        pieces = [block.bands[index].plain() for block in blocks]
-        sentinel = pieces[0].nodata
-        plain = all(p.mask is None and repr(p.nodata) == repr(sentinel) for p in pieces)
-        dtype = np.result_type(*[p.values.dtype for p in pieces])
-        shape = (*pieces[0].shape[:-2], *window.shape)
-        values = np.empty(shape, dtype)
-        null = None if plain else np.zeros(shape, bool)
-        for part, piece in zip(parts, pieces, strict=True):
-            y, x = part.y - window.y, part.x - window.x
-            place = (..., slice(y, y + part.height), slice(x, x + part.width))
-            values[place] = piece.values
-            flags = None if null is None else piece.null()
-            if null is not None and flags is not None:
-                null[place] = flags
-        bands.append(Pixels(values, sentinel) if null is None else Pixels(values, mask=Mask(null)))
-    return Block(tuple(bands))
+def _blocks(group: _Group, window: Window, context: RunContext, ahead: Ahead | None) -> list[Block]:
+    """From an earlier attempt, from elsewhere, or computed now."""
+    key = window_key(group.number, window)
+    kept = context.kept.load(key) if context.kept is not None else None
+    if kept is not None:
+        return kept
+    blocks = ahead.take(key) if ahead is not None else None
+    if blocks is None:
+        blocks = compute_window(group.operators, window, group.compute_px, context)
+    if context.kept is not None:
+        context.kept.store(key, blocks)
+    return blocks

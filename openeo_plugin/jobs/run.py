@@ -17,12 +17,12 @@ from db.collections import StoredCollection
 from db.jobs import Job
 from db.session import DATABASE_GONE
 from openeo_plugin.backend import Backend
+from openeo_plugin.engine.kept_windows import KeptWindows
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.engine.plan import Plan, SavedCube
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.jobs.folders import ResultFolders
-from openeo_plugin.jobs.kept_windows import KeptWindows
 from openeo_plugin.jobs.limits import JobLimits, limits_of, unfinished_bytes
 from openeo_plugin.jobs.report import Report
 from openeo_plugin.jobs.status_board import StatusBoard

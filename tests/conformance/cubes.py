@@ -129,7 +129,7 @@ def cube_value(operator: Operator, window_px: tuple[int, int] | None = None) -> 
 
     Computed at once, or in windows of (rows, columns).
     """
-    from openeo_plugin.engine.run import assemble
+    from openeo_plugin.engine.window import assemble
     from openeo_plugin.engine.schedule import compute_all
 
     description = operator.description

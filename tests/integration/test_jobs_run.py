@@ -116,7 +116,7 @@ def test_a_job_whose_worker_is_killed_goes_on_from_the_windows_it_has(instance: 
 
 SLOW_WINDOWS = """
 import sys, time
-from openeo_plugin.jobs.kept_windows import KeptWindows
+from openeo_plugin.engine.kept_windows import KeptWindows
 store = KeptWindows.store
 def slowly(self, key, blocks):
     store(self, key, blocks)

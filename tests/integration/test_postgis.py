@@ -11,7 +11,7 @@ from postgres import PostgresServer
 
 SLOW_WINDOWS = """
 import sys, time
-from openeo_plugin.jobs.kept_windows import KeptWindows
+from openeo_plugin.engine.kept_windows import KeptWindows
 KeptWindows.store = lambda self, key, blocks: time.sleep(0.7)
 from openeo_plugin.cli import main
 sys.exit(main(["worker"]))

@@ -7,6 +7,7 @@ after a while, as keeping costs a write of the uncompressed result; a short job 
 from __future__ import annotations
 
 import os
+import secrets
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -36,35 +37,54 @@ class KeptWindows:
     _held_bytes: int = 0
     _started: float = field(default_factory=time.monotonic)
 
+    def has(self, key: str) -> bool:
+        """Whether the blocks of a window are here."""
+        return (self.folder / f"{key}.npz").exists()
+
     def load(self, key: str) -> list[Block] | None:
         """The blocks of a window; None if they were not kept or can't be read."""
-        file = self.folder / f"{key}.npz"
-        if not file.exists():
-            return None
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                blocks = _blocks(arrays)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return None
-        self.reused += 1
+        blocks = read_blocks(self.folder, key)
+        self.reused += blocks is not None
         return blocks
 
     def store(self, key: str, blocks: list[Block]) -> None:
         """Keep the blocks of a window, if it is worth it. If the disk is full, nothing more is kept."""
         if time.monotonic() - self._started < self.after_s or self._held_bytes >= self.max_bytes:
             return
-        arrays = _arrays(blocks)
-        part = self.folder / f".{key}.part"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                np.savez(file, **arrays)
-            os.replace(part, self.folder / f"{key}.npz")  # noqa: PTH105 - atomic, whoever reads meanwhile
+            self._held_bytes += write_blocks(self.folder, key, blocks)
         except OSError:
-            part.unlink(missing_ok=True)
             self._held_bytes = self.max_bytes
-            return
-        self._held_bytes += sum(array.nbytes for array in arrays.values())
+
+
+def read_blocks(folder: Path, key: str) -> list[Block] | None:
+    """The blocks that `write_blocks` has stored; None if there are none, or if they can't be read."""
+    file = folder / f"{key}.npz"
+    if not file.exists():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return _blocks(arrays)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def write_blocks(folder: Path, key: str, blocks: list[Block]) -> int:
+    """Store blocks in a folder, whole or not at all; gives the bytes of their arrays.
+
+    Raises: OSError, such as FileNotFoundError if the folder is gone.
+    """
+    arrays = _arrays(blocks)
+    part = folder / f".{key}.{secrets.token_hex(4)}.part"
+    try:
+        with part.open("wb") as file:
+            np.savez(file, **arrays)
+        os.replace(part, folder / f"{key}.npz")  # noqa: PTH105 - atomic, whoever reads meanwhile
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _arrays(blocks: list[Block]) -> dict[str, Any]:
