@@ -22,7 +22,7 @@ _NAME = "[A-Za-z0-9_.:-]{1,64}"
 _TILE = "[0-9]{1,2}/-?[0-9]{1,9}/-?[0-9]{1,9}"
 _END = r"(?:\.[a-z]{1,8}|/[0-9]{1,5}/[0-9]{1,5}\.[a-z]{1,8})"
 _PLAIN_TILE = re.compile(f"/wmts/{_NAME}/{_NAME}/{_TILE}{_END}")
-_DATED_TILE = re.compile(f"/wmts/{_NAME}/{_NAME}/(?P<time>[A-Za-z0-9_.,:-]{{1,64}})/{_TILE}{_END}")
+_DATED_TILE = re.compile(f"/wmts/{_NAME}/{_NAME}/(?P<time>[A-Za-z0-9_.,:-]{{1,64}}|{{(?i:time)}})/{_TILE}{_END}")
 
 _WHOLE = re.compile("[+-]?[0-9]{1,9}")
 _WHOLE_NAMES = frozenset({"tilecol", "tilerow", "tilematrix", "i", "j", "x", "y", "feature_count"})
@@ -75,7 +75,10 @@ def parse(path: str, query: str, dated: bool) -> MapproxyRequest:
     tile = (_DATED_TILE if dated else _PLAIN_TILE).fullmatch(path)
     if tile is None and path != _CAPABILITIES:
         raise OpenEOError("NotFound")
-    return MapproxyRequest(path, given, tile["time"] if tile and dated else None)
+    time = tile["time"] if tile and dated else None
+    if tile and time and time.startswith("{"):  # QGIS leaves the placeholder as it is where no date was chosen
+        path, time = path[: tile.start("time")] + "default" + path[tile.end("time") :], "default"
+    return MapproxyRequest(path, given, time)
 
 
 def check(request: MapproxyRequest) -> None:

@@ -142,6 +142,5 @@
   element("link").addEventListener("click", (event) => copy(new URL(address(), location).href, event.target));
   map.on("moveend", changed);
   map.on("singleclick", (event) => showValues(event.coordinate));
-  map.once("rendercomplete", () => document.body.classList.add("ready"));
   show();
 })();

@@ -122,6 +122,12 @@ def test_a_single_date_that_is_a_month_is_listed_as_it_is(open_client, fakes):
     assert [value.text for value in dimension.findall("w:Value", WMTS)] == ["2020-06"]
 
 
+def test_a_placeholder_that_nobody_filled_means_the_default_date(open_client):
+    client = open_client(configuration={"bands": ["date"], "rescale": [0, 254]})
+    path = "/abc/wmts/map/WebMercatorQuad/{}/12/2218/1470.png"
+    assert client.get(path.format("{TIME}")).data == client.get(path.format("2020-06-21")).data
+
+
 def test_dates_of_one_service_are_unknown_to_another(make_backend, fakes):
     dated = Client(create_ows(make_backend(configuration=ROWS)))
     plain = Client(create_ows(make_backend(fakes.PositionPlan(fakes.cube(dates=())), configuration=ROWS)))
