@@ -26,7 +26,7 @@ from openeo_plugin.jobs.folders import ResultFolders
 from openeo_plugin.jobs.limits import JobLimits, limits_of, unfinished_bytes
 from openeo_plugin.jobs.report import Report
 from openeo_plugin.jobs.status_board import StatusBoard
-from openeo_plugin.results.copies import Copies
+from openeo_plugin.results.copies import Copies, changed
 from openeo_plugin.results.documents import result_documents
 
 _LOG = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class _Run:
         copies = Copies(self.backend.collections, self.backend.settings.data_dir, self.job.owner)
         for export in plan.exports:
             copies.make(export, document, items, self.folders.attempt(self.job.id, self.lease), len(plan.results))
-        result = StoredCollection(document, items)
+        result = StoredCollection(changed(document, plan.changes), items)
         self.report.insist(lambda: self._finish(result))
 
     def _finish(self, result: StoredCollection) -> None:
