@@ -138,13 +138,13 @@ def _parameters(definition: Any) -> str:
 
 def formats_and_services() -> str:
     """docs/formats-and-services.md: every output format and service type with its options."""
-    from openeo_plugin.formats.registry import FORMATS
+    from openeo_plugin.formats.registry import ALL_FORMATS
     from services.configuration import SETTINGS
     from services.registry import TYPES
 
     parts = ["# File formats and service types\n\n", NOTE.format(source="openeo_plugin/formats/ and services/")]
     parts.append("## File formats\n\nOf `save_result`, and what `GET /openeo/v1/file_formats` says.\n")
-    for name, format_ in FORMATS.items():
+    for name, format_ in ALL_FORMATS.items():
         parts.append(f"\n### {name}\n\n{format_.title}, `{format_.media_type}`. {format_.description}\n\n")
         parts.append(_options(format_.parameters))
     parts.append("\n## Service types\n\nOf `POST /openeo/v1/services`, and what `GET /openeo/v1/service_types` says.\n")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph, references
+from openeo_plugin.graph.process_graph import PLAIN, FromNode, FromParameter, Node, ProcessGraph, references
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Parser:
             self._too_large(f"an argument is nested deeper than {self.limits.depth} levels.", path)
             return None
         if isinstance(value, list):
-            return [self.argument(v, path, level, depth + 1) for v in value]
+            return [v if type(v) in PLAIN else self.argument(v, path, level, depth + 1) for v in value]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:

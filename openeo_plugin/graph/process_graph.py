@@ -60,16 +60,22 @@ class ProcessGraph:
         return {user: tuple(names) for user, names in found.items()}
 
 
+PLAIN = frozenset((bool, int, float, str, type(None)))
+"""Types that hold nothing: a GeoJSON argument is mostly numbers, and they are passed over quickly."""
+
+
 def references(value: Any) -> Iterator[FromNode | FromParameter]:
     """The references in an argument, callbacks left out."""
     if isinstance(value, FromNode | FromParameter):
         yield value
     elif isinstance(value, list):
         for element in value:
-            yield from references(element)
+            if type(element) not in PLAIN:
+                yield from references(element)
     elif isinstance(value, dict):
         for element in value.values():
-            yield from references(element)
+            if type(element) not in PLAIN:
+                yield from references(element)
 
 
 def callbacks(value: Any) -> Iterator[ProcessGraph]:
@@ -78,10 +84,12 @@ def callbacks(value: Any) -> Iterator[ProcessGraph]:
         yield value
     elif isinstance(value, list):
         for element in value:
-            yield from callbacks(element)
+            if type(element) not in PLAIN:
+                yield from callbacks(element)
     elif isinstance(value, dict):
         for element in value.values():
-            yield from callbacks(element)
+            if type(element) not in PLAIN:
+                yield from callbacks(element)
 
 
 def is_literal(value: Any) -> bool:

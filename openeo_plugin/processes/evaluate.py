@@ -18,7 +18,7 @@ from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
-from openeo_plugin.graph.process_graph import FromNode, FromParameter, Node, ProcessGraph, callbacks, references
+from openeo_plugin.graph.process_graph import PLAIN, FromNode, FromParameter, Node, ProcessGraph, callbacks, references
 from openeo_plugin.graph.validate import mismatch
 from openeo_plugin.processes.environment import Environment, Postponed
 from openeo_plugin.processes.vector_lift import call_with_vectors, vector_fault
@@ -171,7 +171,7 @@ def _resolved(value: Any, values: Mapping[str, Any], scope: Scope) -> Any:
     if isinstance(value, ProcessGraph):
         return Callback(value, scope)
     if isinstance(value, list):
-        return [_resolved(v, values, scope) for v in value]
+        return [v if type(v) in PLAIN else _resolved(v, values, scope) for v in value]
     if isinstance(value, dict):
         return {k: _resolved(v, values, scope) for k, v in value.items()}
     return value
@@ -238,7 +238,7 @@ _COMPUTED = (Pixels, Lanes, Callback)
 
 def _plain_json(value: Any) -> bool:
     if isinstance(value, list):
-        return type(value) is list and all(_plain_json(v) for v in value)
+        return type(value) is list and all(type(v) in PLAIN or _plain_json(v) for v in value)
     if isinstance(value, dict):
         return all(_plain_json(v) for v in value.values())
     return value is None or isinstance(value, bool | int | float | str)
