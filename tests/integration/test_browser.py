@@ -78,9 +78,15 @@ def view_of(served, date):
 
 
 def screenshot(address, folder):
-    out = folder / "page.png"
-    chromium(address, folder, f"--screenshot={out}")
-    return np.array(Image.open(out).convert("RGB")).astype(int)[: MAP[1], : MAP[0]]
+    """The map, when two pictures in a row are the same: a headless browser does not say when all tiles are there."""
+    out, last = folder / "page.png", None
+    for _ in range(6):
+        chromium(address, folder, f"--screenshot={out}")
+        picture = np.array(Image.open(out).convert("RGB")).astype(int)[: MAP[1], : MAP[0]]
+        if last is not None and np.array_equal(picture, last):
+            return picture
+        last = picture
+    raise AssertionError("the page never came to rest")
 
 
 def test_the_viewer_shows_what_a_direct_render_shows_at_each_date(server, service, tmp_path):
