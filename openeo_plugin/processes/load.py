@@ -11,10 +11,14 @@ from openeo_plugin.cube.dimensions import BandsDimension, Dimension, SpatialDime
 from openeo_plugin.cube.extents import BoundingBox, bounding_box, crop
 from openeo_plugin.cube.grid import Grid
 from openeo_plugin.cube.instants import format_instant, interval, parse_instant, within
+from openeo_plugin.engine.operator import Operator
+from openeo_plugin.engine.operators.polygon import filter_spatial
+from openeo_plugin.engine.operators.zones import Zones
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import BOUNDING_BOX, INTERVAL, BandNames, RasterCube
+from openeo_plugin.processes.vector_types import extent_argument
 from openeo_plugin.sources.common_grid import common_grid, lattice_of
 from openeo_plugin.sources.item_cube import ItemCube, described_bands
 from openeo_plugin.sources.layers import Layer, layers_of
@@ -77,7 +81,7 @@ def load_collection(
     Args:
         id: of the collection.
         spatial_extent: only pixels whose centre lies in the box (given in any reference system, transformed to that
-            of the data). Null loads everything.
+            of the data), or in one of the geometries. Null loads everything.
         temporal_extent: start <= t < end. Null loads everything.
         bands: names or common names, in the order wanted. Null loads all bands.
         properties: conditions on properties of the scenes; all must hold.
@@ -86,7 +90,7 @@ def load_collection(
     Source: openeo-processes 2.0.0-rc.2, load_collection.
     """
     document = environment.collection(id)
-    box = _box(spatial_extent)
+    box, zones = extent_of(spatial_extent, environment.node, "load_collection")
     start, end = interval(temporal_extent, "load_collection", "temporal_extent") if temporal_extent else (None, None)
     names = band_names(document, bands, "load_collection")
     items = environment.items(
@@ -98,16 +102,31 @@ def load_collection(
     items = [item for item in items if within(item["properties"]["datetime"], start, end)]
     items = [item for item in items if _passes(item, properties)]
     lattice = lattice_of(document.get("openeo:lattices", {}), names)
-    return item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document), lattice=lattice)
+    cube = item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document), lattice=lattice)
+    return cube if zones is None else within_zones(environment.node, cube, zones)
 
 
-def _box(extent: Any) -> BoundingBox | None:
+def extent_of(extent: Any, node: str, process_id: str) -> tuple[BoundingBox | None, Zones | None]:
+    """The box to load, and, for an extent of geometries, the pixels that belong to them.
+
+    Raises: ProcessParameterInvalid.
+    """
     if extent is None:
-        return None
-    if not isinstance(extent, dict) or "west" not in extent:
-        reason = "geometries are not supported as extent; give a bounding box and apply mask_polygon."
-        raise OpenEOError("FeatureUnsupported", reason=reason)
-    return bounding_box(extent, "load_collection", "spatial_extent")
+        return None, None
+    if isinstance(extent, dict) and "west" in extent:
+        return bounding_box(extent, process_id, "spatial_extent"), None
+    return extent_argument(extent, node, process_id, "spatial_extent")
+
+
+def within_zones(node: str, cube: Operator, zones: Zones) -> Operator:
+    """The part of a cube that lies in geometries.
+
+    Raises: NoDataAvailable if no pixel does.
+    """
+    cut = filter_spatial(node, cube, zones)
+    if 0 in cut.description.grid.shape:
+        raise OpenEOError("NoDataAvailable")
+    return cut
 
 
 def _bands_dimension(document: dict[str, Any]) -> str:

@@ -16,10 +16,11 @@ from openeo_plugin.processes.load import (
     PropertyFilters,
     TemporalExtent,
     _bands_dimension,
-    _box,
     _passes,
     band_names,
+    extent_of,
     item_cube,
+    within_zones,
 )
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import BOUNDING_BOX, BandNames, RasterCube
@@ -73,7 +74,7 @@ def load_stac(
     Raises: NoDataAvailable, TemporalExtentEmpty, PropertiesUnsupported.
     Source: openeo-processes 2.0.0-rc.2, load_stac.
     """
-    box = _box(spatial_extent)
+    box, zones = extent_of(spatial_extent, environment.node, "load_stac")
     start, end = interval(temporal_extent, "load_stac", "temporal_extent") if temporal_extent else (None, None)
     document, items = _found(url, box, start, end, bands, environment)
     items = [item for item in items if within(item["properties"]["datetime"], start, end)]
@@ -82,7 +83,8 @@ def load_stac(
         raise OpenEOError("NoDataAvailable")
     names = band_names(document, bands, "load_stac")
     cube = item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document))
-    return _renamed(cube, document)
+    cube = _renamed(cube, document)
+    return cube if zones is None else within_zones(environment.node, cube, zones)
 
 
 Found = tuple[dict[str, Any], list[dict[str, Any]]]
