@@ -11,9 +11,9 @@ from odc.geo.geobox import GeoBox
 
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Pixels
-from openeo_plugin.engine.kernels.resampling import BILINEAR, convolution
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.engine.windows import coordinates, pixels_per_pixel
+from services.blend import bilinear
 from services.readable import Readable, Selection, read
 from services.style import Style
 
@@ -77,13 +77,9 @@ def _part(grid: Grid, x: Array, y: Array) -> tuple[tuple[int, int], GeoBox] | No
 
 
 def _blended(band: Pixels, top: int, left: int, x: Array, y: Array, grid: Grid) -> Pixels:
-    """Bilinear; null where the nearest pixel is null, so that edges stay where they are."""
+    """Null where the nearest pixel is null, so that edges stay where they are."""
     source = band.real()
     out = np.empty(x.shape, source.dtype)
     rows, columns = grid.shape
-    convolution(source, top, left, x, y, 1.0, 1.0, BILINEAR, 1.0, rows, columns, out)
-    if np.isnan(source).any():
-        nearest_row = np.clip(y.astype(np.int64) - top, 0, source.shape[0] - 1)
-        nearest_column = np.clip(x.astype(np.int64) - left, 0, source.shape[1] - 1)
-        out[np.isnan(source[nearest_row, nearest_column])] = np.nan
+    bilinear(source, top, left, x, y, rows, columns, out)
     return Pixels(out, math.nan)
