@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from openeo_plugin.cube.dimensions import Label
 from openeo_plugin.cube.labelled_array import LabelledArray
+from openeo_plugin.cube.pixels import Pixels
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.lanes import array_of, elements_of, labels_of
 from openeo_plugin.processes.process import Schema, process
@@ -83,7 +84,8 @@ def array_append(data: AnyArray, value: Anything, label: LabelOrNull = None) -> 
 def array_concat(array1: AnyArray, array2: AnyArray) -> AnyArray:
     """Two arrays, one after the other.
 
-    Labels stay only if both arrays have some.
+    Labels stay only if both arrays have some. In callbacks a single value counts as an array of one element, as
+    clients write `array_concat(data, ndvi)`.
 
     Args:
         array1: the first array.
@@ -94,7 +96,12 @@ def array_concat(array1: AnyArray, array2: AnyArray) -> AnyArray:
     """
     first, second = labels_of(array1), labels_of(array2)
     labels = None if first is None or second is None else _joined(first, second)
-    return array_of([*elements_of(array1), *elements_of(array2)], labels)
+    joined = [element for array in (array1, array2) for element in _elements_or_one(array)]
+    return array_of(joined, labels)
+
+
+def _elements_or_one(array: Any) -> list[Any]:
+    return [array] if isinstance(array, Pixels) else elements_of(array)
 
 
 def _joined(first: tuple[Label, ...], second: tuple[Label, ...]) -> tuple[Label, ...]:

@@ -67,6 +67,7 @@ def test_appending_pixels_keeps_labels_and_gives_the_next_index() -> None:
 def test_joined_arrays_keep_labels_only_if_both_have_some() -> None:
     assert array_labels(array_concat(bands(), LabelledArray([1], ["x"]))) == ["B04", "B08", "x"]
     assert array_labels(array_concat(bands(), [1])) == [0, 1, 2]
+    assert len(array_concat(bands(), bands().element(0))) == 3
     assert code_of(lambda: array_concat(bands(), bands())) == "ArrayLabelConflict"
 
 
