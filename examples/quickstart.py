@@ -133,6 +133,7 @@ def main() -> None:
     for service in (xyz, wmts, wms):
         info = service.describe_service()
         print(f"  {info['type']:<5} {info['url']}")
+    print(f"Look at the map:  {URL}/viewer/{xyz.service_id}")
     print(f"The result as OGC API:  {URL}/oapi/collections/{job.job_id}")
 
 
