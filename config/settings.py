@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, repr=False)
     threads: int = Field(default_factory=available_cores, ge=1)
     memory_budget_bytes: int | None = Field(default=None, ge=2**24)
+    dask_address: str | None = None
+    dask_workers: int = Field(default=2, ge=1)
     embedded_worker: bool = True
     worker_processes: int = Field(default=1, ge=1)
     demo: bool = False

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openeo_plugin.driver.compile import CompileEnvironment, Compiler
-from openeo_plugin.driver.lookup import Lookup
-from openeo_plugin.driver.namespaces import Namespaces
+from openeo_plugin.driver.cluster_task import compute_strip, shared_folder
+from openeo_plugin.driver.compilers import Compilers
+from openeo_plugin.driver.saved_results import Saved, computed_operators, operator_of, saved_results
 from openeo_plugin.driver.vector_writer import VectorWriter
-from openeo_plugin.egress.client import Egress
-from openeo_plugin.egress.documents import Documents
-from openeo_plugin.egress.policy import EgressError, policy_of
-from openeo_plugin.engine.operator import Operator, RunContext
-from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue, SavedVector
+from openeo_plugin.engine.cluster import Cluster, ClusterWindows
+from openeo_plugin.engine.operator import RunContext
+from openeo_plugin.engine.plan import Origin, Plan, SavedCube, SavedVector
 from openeo_plugin.engine.run import Progress, RunOptions, run
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.format import Format, Writer
 from openeo_plugin.formats.json import write_value
 from openeo_plugin.formats.registry import ALL_FORMATS, format_named, vector_format_named
-from openeo_plugin.graph.parse import GraphLimits
 from openeo_plugin.processes.registry import predefined
 from openeo_plugin.sources.input_formats import input_formats
 
@@ -30,23 +28,16 @@ if TYPE_CHECKING:
     from db.collections import CollectionStore
     from db.processes import ProcessStore
 
-DEFAULT_FORMAT = "GTiff"
-
 
 class WindowedDriver:
     """Plans and runs processes over collections whose items lie in files."""
 
     def __init__(self, settings: Settings, collections: CollectionStore, processes: ProcessStore) -> None:
         self._collections = collections
-        self._processes = processes
-        self._limits = GraphLimits(nodes=settings.graph_max_nodes, callbacks=settings.graph_max_depth)
-        self._outside = Documents(Egress(policy_of(settings)))
-        self._public_base = settings.public_base
-        own_address = f"{settings.public_base}/openeo/v1/processes"
-        self._foreign = Namespaces(
-            processes.get_public, own_address, self._definition if settings.egress_namespaces else None
-        )
+        self._compilers = Compilers(settings, collections, processes)
         self._options = RunOptions(settings.threads, settings.memory_budget)
+        self._settings = settings
+        self._cluster = Cluster(settings.dask_address, settings.dask_workers) if settings.dask_address else None
 
     def collections(self, user: str | None) -> list[dict[str, Any]]:
         """Source collections and the user's own results."""
@@ -66,11 +57,12 @@ class WindowedDriver:
 
     def validate(self, process: Mapping[str, Any], user: str | None) -> list[OpenEOError]:
         """Every fault of a process."""
-        return self._compiler(user).faults(process)
+        return self._compilers.of(user).faults(process)
 
     def plan(self, process: Mapping[str, Any], user: str | None, parameters: Mapping[str, Any] | None = None) -> Plan:
         """Compile a process."""
-        return self._compiler(user).plan(process, parameters or {})
+        plan = self._compilers.of(user).plan(process, parameters or {})
+        return replace(plan, origin=Origin(process, user, parameters))
 
     def plan_of_result(self, identifier: str, user: str | None) -> Plan:
         """The collection of a job as a plan."""
@@ -81,38 +73,17 @@ class WindowedDriver:
     def run(
         self, plan: Plan, folder: Path, on_progress: Callable[[Progress], None], context: RunContext
     ) -> list[Asset]:
-        """Compute all results into files."""
-        return run_plan(plan, folder, self._options, on_progress, context)
+        """Compute all results into files, with the help of the cluster if there is one."""
+        if self._cluster is None or plan.origin is None:
+            return run_plan(plan, folder, self._options, on_progress, context)
+        with shared_folder(self._settings, plan.origin, computed_operators(plan)) as shared:
+            options = replace(self._options, ahead=ClusterWindows(self._cluster, compute_strip, shared))
+            return run_plan(plan, folder, options, on_progress, context)
 
-    def _definition(self, url: str) -> Any:
-        """JSON from the web. Raises: ValueError."""
-        try:
-            return self._outside.get(url)[1]
-        except EgressError as error:
-            raise ValueError(str(error)) from None
-
-    def _compiler(self, user: str | None) -> Compiler:
-        def stored(process_id: str) -> dict[str, Any] | None:
-            if user is None:
-                return None
-            try:
-                return self._processes.get(user, process_id)
-            except OpenEOError:
-                return None
-
-        def own_ids() -> list[str]:
-            return [] if user is None else [process["id"] for process in self._processes.list(user)]
-
-        environment = CompileEnvironment(
-            node="",
-            load=lambda identifier: self._collections.get(identifier, user),
-            search=lambda identifier, bbox, start, end: self._collections.items(
-                identifier, bbox=bbox, start=start, end=end
-            ),
-            outside=self._outside,
-            public_base=self._public_base,
-        )
-        return Compiler(Lookup(stored, self._foreign, own_ids), environment, self._limits)
+    def close(self) -> None:
+        """Let go of the cluster."""
+        if self._cluster is not None:
+            self._cluster.close()
 
 
 def _shown(format_: Format) -> dict[str, Any]:
@@ -135,14 +106,14 @@ def run_plan(
 
     Raises: OpenEOError; Canceled. All writers are aborted then.
     """
-    saved = plan.results or _default_results(plan)
+    saved = saved_results(plan)
     cubes = [(place, s) for place, s in enumerate(saved) if isinstance(s, SavedCube | SavedVector)]
     writers: dict[int, Writer] = {}
     assets: dict[int, list[Asset]] = {}
     try:
         for place, cube in cubes:
             writers[place] = _writer(cube, folder, _name(saved, place))
-        sinks = [(operator, writers[place]) for place, cube in cubes if (operator := _operator(cube)) is not None]
+        sinks = [(operator, writers[place]) for place, cube in cubes if (operator := operator_of(cube)) is not None]
         run(sinks, options, context, on_progress)
         for place, result in enumerate(saved):
             if isinstance(result, SavedCube | SavedVector):
@@ -159,11 +130,6 @@ def run_plan(
     return [asset for place in sorted(assets) for asset in assets[place]]
 
 
-def _operator(saved: SavedCube | SavedVector) -> Operator | None:
-    """What a run computes; None for a vector cube without values."""
-    return saved.operator if isinstance(saved, SavedCube) else saved.cube.values
-
-
 def _writer(cube: SavedCube | SavedVector, folder: Path, name: str) -> Writer:
     try:
         if isinstance(cube, SavedVector):
@@ -173,12 +139,5 @@ def _writer(cube: SavedCube | SavedVector, folder: Path, name: str) -> Writer:
         raise error if error.node else error.at(cube.node) from None
 
 
-def _default_results(plan: Plan) -> tuple[SavedCube | SavedValue | SavedVector, ...]:
-    operator: Operator | None = plan.operator
-    if operator is None:
-        return (SavedValue("result", "JSON", {}, plan.value),)
-    return (SavedCube(operator.node, DEFAULT_FORMAT, {}, operator),)
-
-
-def _name(saved: tuple[SavedCube | SavedValue | SavedVector, ...], place: int) -> str:
+def _name(saved: tuple[Saved, ...], place: int) -> str:
     return "result" if len(saved) == 1 else f"result-{place + 1}"

@@ -55,6 +55,15 @@ class SavedVector:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a plan was compiled from: enough to compile it again in another process."""
+
+    process: Mapping[str, Any]
+    user: str | None
+    parameters: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """A process graph, compiled.
 
@@ -66,6 +75,7 @@ class Plan:
         collections: ids of the collections that are read.
         changes: merge patches of the results' STAC, in order.
         exports: copies to be made once the results are stored.
+        origin: what it was compiled from, where a driver has noted it.
     """
 
     operator: Operator | None
@@ -74,6 +84,7 @@ class Plan:
     collections: tuple[str, ...] = field(default=())
     changes: tuple[Mapping[str, Any], ...] = field(default=())
     exports: tuple[Export, ...] = field(default=())
+    origin: Origin | None = None
 
     @property
     def description(self) -> CubeDescription | None:

@@ -1,0 +1,31 @@
+"""What a run of a plan makes: the results that the graph saves, or the one that it gives."""
+
+from __future__ import annotations
+
+from openeo_plugin.engine.operator import Operator
+from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue, SavedVector
+
+DEFAULT_FORMAT = "GTiff"
+Saved = SavedCube | SavedValue | SavedVector
+
+
+def saved_results(plan: Plan) -> tuple[Saved, ...]:
+    """What a plan saves; what it gives itself, if it saves nothing."""
+    if plan.results:
+        return plan.results
+    if plan.operator is None:
+        return (SavedValue("result", "JSON", {}, plan.value),)
+    return (SavedCube(plan.operator.node, DEFAULT_FORMAT, {}, plan.operator),)
+
+
+def operator_of(saved: Saved) -> Operator | None:
+    """What a run computes for a result; None for a value, and for a vector cube without values."""
+    if isinstance(saved, SavedCube):
+        return saved.operator
+    return saved.cube.values if isinstance(saved, SavedVector) else None
+
+
+def computed_operators(plan: Plan) -> list[Operator]:
+    """The cubes that a run computes, in the order of the results."""
+    found = map(operator_of, saved_results(plan))
+    return [operator for operator in found if operator is not None]
