@@ -17,10 +17,11 @@ from openeo_plugin.errors import OpenEOError
 from services.dates import Dates
 from services.legend import legend_size
 from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration, epsg_of
+from services.matrix_sets import matrix_sets
 from services.ows_request import MAX_MAP_PX
 from services.served import ServedService
 from services.service_type import LAYER
-from services.tile_matrix import EDGE_M, WEB_MERCATOR
+from services.tile_matrix import WEB_MERCATOR
 from services.xml_text import xml_text
 
 _TILE = "{TileMatrix}/{TileCol}/{TileRow}"
@@ -46,8 +47,7 @@ def mapproxy_app(served: ServedService, max_zoom: int) -> MapProxyApp:
 
 def configuration(served: ServedService, max_zoom: int) -> dict[str, Any]:
     """What would stand in MapProxy's file."""
-    size_px = served.tile_size
-    grid = "WebMercatorQuad" if size_px == 256 else f"WebMercatorQuad{size_px}"
+    grids = matrix_sets(served, max_zoom)
     texts = {"title": xml_text(served.title), "abstract": xml_text(served.abstract)}
     attribution = {"attribution": {"title": xml_text(served.attribution)}} if served.attribution else {}
     return {
@@ -56,20 +56,11 @@ def configuration(served: ServedService, max_zoom: int) -> dict[str, Any]:
             "wmts": _wmts(served, texts),
             "wms": _wms(served, texts),
         },
-        "grids": {
-            grid: {
-                "srs": WEB_MERCATOR,
-                "origin": "nw",
-                "bbox": [-EDGE_M, -EDGE_M, EDGE_M, EDGE_M],
-                "tile_size": [size_px, size_px],
-                "min_res": 2 * EDGE_M / size_px,
-                "num_levels": served.useful_zoom(max_zoom) + 1,
-            }
-        },
+        "grids": grids,
         "sources": {"service": {"type": SOURCE_TYPE, "served": served}},
         "caches": {
             "tiles": {
-                "grids": [grid],
+                "grids": list(grids),
                 "sources": ["service"],
                 "format": "image/png",
                 "disable_storage": True,

@@ -127,6 +127,12 @@ def test_gdal_reads_wmts_where_it_belongs(server, position, path):
     assert_exact(f"WMTS:{server.base}/ogc/{position}/{path}")
 
 
+@pytest.mark.parametrize("tile_matrix_set", ["WebMercatorQuad", "WorldCRS84Quad", "Native"])
+def test_gdal_reads_every_tile_matrix_set_where_it_belongs(server, position, tile_matrix_set):
+    capabilities = f"{server.base}/ogc/{position}/wmts/1.0.0/WMTSCapabilities.xml"
+    assert_exact(f"WMTS:{capabilities},layer=map,tilematrixset={tile_matrix_set}")
+
+
 @pytest.mark.parametrize("zoom", [10, 11, 12])
 def test_gdal_reads_xyz_where_it_belongs(server, position, zoom):
     assert_exact(xyz_dataset(server.base, position, zoom))
