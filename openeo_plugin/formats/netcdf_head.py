@@ -37,7 +37,9 @@ def write_coordinates(dataset: netCDF4.Dataset, description: CubeDescription) ->
             _write_labels(dataset, dimension)
     if spatial != 2 or description.grid.crs is None or "crs" in description.names:
         return False
-    dataset.createVariable("crs", "i4", ()).setncatts(grid_mapping(description.grid))
+    variable = dataset.createVariable("crs", "i4", ())
+    variable[...] = 0  # its attributes count, but nothing is filled in for what is not written
+    variable.setncatts(grid_mapping(description.grid))
     return True
 
 
