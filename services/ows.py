@@ -26,6 +26,7 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 KEPT_APPS = 64
+KEPT_DOCUMENTS = 128
 _FORGEABLE = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_SCRIPT_NAME")
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class OwsDispatcher:
         self._max_zoom = backend.settings.tile_max_zoom
         self._services = services
         self._lock = threading.Lock()
+        self._documents: OrderedDict[tuple[str, ...], tuple[str, Any, Iterable[bytes]]] = OrderedDict()
         self._apps: OrderedDict[tuple[str, str], WsgiApp] = OrderedDict()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -80,7 +82,29 @@ class OwsDispatcher:
         except OpenEOError as error:
             return _send(start_response, "400 Bad Request", *exception_report(code, error.message, request.given))
         inner = self._placed({**environ, "PATH_INFO": request.path, "QUERY_STRING": request.query}, service_id)
-        return _run(self._app(opened), inner, start_response, request.time)
+        if not request.for_capabilities or environ["REQUEST_METHOD"] != "GET":
+            return _run(self._app(opened), inner, start_response, request.time)
+        return self._capabilities(opened, inner, start_response)
+
+    def _capabilities(self, opened: Opened, inner: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Capabilities are written once: MapProxy takes longer for them than a tile takes."""
+        key = (opened.stamp, inner["SCRIPT_NAME"], inner["PATH_INFO"], inner["QUERY_STRING"])
+        with self._lock:
+            kept = self._documents.get(key)
+        if kept is None:
+            answers: list[Any] = []
+            body = _run(self._app(opened), inner, lambda *given: answers.append(given), None)
+            kept = (*answers[-1][:2], body)
+            if kept[0].startswith("200"):
+                self._keep(key, kept)
+        start_response(*kept[:2])
+        return kept[2]
+
+    def _keep(self, key: tuple[str, ...], document: tuple[str, Any, Iterable[bytes]]) -> None:
+        with self._lock:
+            self._documents[key] = document
+            while len(self._documents) > KEPT_DOCUMENTS:
+                self._documents.popitem(last=False)
 
     def _app(self, opened: Opened) -> WsgiApp:
         from services.mapproxy_app import mapproxy_app

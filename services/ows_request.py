@@ -45,6 +45,11 @@ class MapproxyRequest:
     time: str | None
 
     @property
+    def for_capabilities(self) -> bool:
+        """Whether the capabilities are asked for."""
+        return self.path == _CAPABILITIES or self.given.get("request", "").lower() == "getcapabilities"
+
+    @property
     def query(self) -> str:
         """The parameters as a query string."""
         return urlencode(self.given)

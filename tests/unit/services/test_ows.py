@@ -122,6 +122,20 @@ def test_a_single_date_that_is_a_month_is_listed_as_it_is(open_client, fakes):
     assert [value.text for value in dimension.findall("w:Value", WMTS)] == ["2020-06"]
 
 
+@pytest.mark.parametrize(
+    "path", ["wmts/1.0.0/WMTSCapabilities.xml", "wmts", "wms?version=1.1.1&request=GetCapabilities"]
+)
+def test_capabilities_are_written_once_until_the_service_changes(make_backend, fakes, path):
+    backend = make_backend(configuration=ROWS, title="Before")
+    client = Client(create_ows(backend))
+    first = client.get(f"/abc/{path}")
+    assert client.get(f"/abc/{path}").data == first.data
+    assert client.get(f"/abc/{path}").headers["content-type"] == first.headers["content-type"]
+    backend.services.put(fakes.StoredService(configuration=ROWS, title="After"))
+    assert b"Before" in first.data
+    assert b"After" in client.get(f"/abc/{path}").data
+
+
 def test_a_placeholder_that_nobody_filled_means_the_default_date(open_client):
     client = open_client(configuration={"bands": ["date"], "rescale": [0, 254]})
     path = "/abc/wmts/map/WebMercatorQuad/{}/12/2218/1470.png"
