@@ -52,3 +52,11 @@ def test_a_process_without_a_graph_is_a_fault_and_not_a_bad_request(api):
     response = api.post("/validation", {})
 
     assert (response.status_code, response.json["errors"][0]["code"]) == (200, "ProcessGraphMissing")
+
+
+def test_large_pages_of_processes_are_the_whole_list_for_clients_that_read_no_second_one(api, monkeypatch):
+    many = [{**api.driver.processes()[0], "id": f"p{number}"} for number in range(60)]
+    monkeypatch.setattr(api.driver, "processes", lambda: many, raising=False)
+
+    assert len(api.get("/processes?limit=50").json["processes"]) == 60
+    assert len(api.get("/processes?limit=49").json["processes"]) == 49
