@@ -121,15 +121,30 @@ def processes() -> str:
     parts = ["# Processes\n\n", NOTE.format(source="openeo_plugin/processes/")]
     parts.append(
         f"{len(predefined())} predefined processes, by the file they are defined in. `GET /openeo/v1/processes` "
-        "gives their parameters, schemas and exceptions; both come from the functions' signatures and docstrings.\n"
+        "gives their parameters, schemas and exceptions; both come from the functions' signatures and docstrings. "
+        "What a process gives leads to its page, with an example.\n"
     )
     for family in sorted(FAMILIES, key=lambda module: module.__name__):
         title = family.__name__.rsplit(".", 1)[1].replace("_", " ")
         head = (family.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
         parts.append(f"\n## {title}\n\n{head}\n\n")
-        rows = [(code(d.id), d.summary, d.level, _parameters(d)) for d in definitions_in(family)]
+        rows = [
+            (code(d.id), f"[{d.summary}](processes/{d.id}.md)", d.level, _parameters(d)) for d in definitions_in(family)
+        ]
         parts.append(table(["process", "gives", "profile", "parameters"], rows))
     return "".join(parts)
+
+
+def process_pages() -> dict[str, str]:
+    """The pages of docs/processes/, by name of the file."""
+    from openeo_plugin.processes.registry import FAMILIES, definitions_in
+    from tools.process_pages import page
+
+    return {
+        f"{definition.id}.md": page(definition, f"{family.__name__.replace('.', '/')}.py", table)
+        for family in FAMILIES
+        for definition in definitions_in(family)
+    }
 
 
 def _parameters(definition: Any) -> str:
@@ -176,9 +191,22 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def pages() -> dict[str, str]:
+    """Every generated page: path below docs/ -> text."""
+    found = {name: made() for name, made in PAGES.items()}
+    return found | {f"processes/{name}": text for name, text in process_pages().items()}
+
+
+def strays(made: Mapping[str, str]) -> list[Path]:
+    """Pages of processes that there are no more."""
+    return [file for file in sorted((DOCS / "processes").glob("*.md")) if f"processes/{file.name}" not in made]
+
+
 def outdated() -> list[str]:
     """Names of the pages that don't say what the code says."""
-    return [name for name, made in PAGES.items() if not (DOCS / name).is_file() or (DOCS / name).read_text() != made()]
+    made = pages()
+    wrong = [name for name, text in made.items() if not (DOCS / name).is_file() or (DOCS / name).read_text() != text]
+    return wrong + [f"processes/{file.name}" for file in strays(made)]
 
 
 def main(arguments: list[str]) -> int:
@@ -188,8 +216,12 @@ def main(arguments: list[str]) -> int:
         for name in names:
             sys.stderr.write(f"docs/{name} is out of date; `make docs` writes it\n")
         return 1 if names else 0
-    for name, made in PAGES.items():
-        (DOCS / name).write_text(made())
+    made = pages()
+    (DOCS / "processes").mkdir(exist_ok=True)
+    for name, text in made.items():
+        (DOCS / name).write_text(text)
+    for file in strays(made):
+        file.unlink()
     return 0
 
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from openeo_plugin.errors import ERRORS
 from openeo_plugin.graph.definition import JsonSchema, Parameter, ProcessDefinition
 from openeo_plugin.processes.environment import Environment
+from openeo_plugin.processes.examples import EXAMPLES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -154,7 +155,7 @@ def define(function: Callable[..., Any], *, level: str, categories: list[str], *
         level=level,
         function=function,
         needs_environment=needs_environment,
-        **extra,
+        **{"examples": EXAMPLES.get(names, ()), **extra},
     )
 
 
