@@ -23,7 +23,7 @@ from openeo_plugin.api import events
 from openeo_plugin.api.application import create_api
 from openeo_plugin.api.capabilities import well_known
 from openeo_plugin.api.departure import WatchDepartures
-from openeo_plugin.api.errors import error_document
+from openeo_plugin.api.errors import error_document, told
 from openeo_plugin.api.http import CORS_HEADERS, SECURITY_HEADERS
 from openeo_plugin.api.landing import CONTENT_SECURITY_POLICY, landing_page
 from openeo_plugin.api.links import API_MOUNT
@@ -199,8 +199,8 @@ def _not_found(path: str) -> OpenEOError:
 
 
 def _error(error: Exception) -> Response:
-    status = error.status if isinstance(error, OpenEOError) else 500
-    return JSONResponse(error_document(error), status)
+    shown = told(error)
+    return JSONResponse(shown.to_json(), shown.status)
 
 
 def _tidy_up(backend: Backend) -> None:

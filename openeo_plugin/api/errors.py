@@ -9,10 +9,13 @@ import uuid
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from db.session import DATABASE_GONE
 from openeo_plugin.api.http import json_response
 from openeo_plugin.errors import OpenEOError
 
 log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 30
 
 # Endpoints of openEO API 1.3 and its extensions that an instance may not have.
 STANDARD_ENDPOINTS = re.compile(
@@ -31,19 +34,26 @@ def install(app: Flask) -> None:
 
 def error_document(error: Exception) -> dict[str, object]:
     """`{id, code, message, links}` of any error. What is unexpected goes to the log, and only its id to the client."""
+    return told(error).to_json()
+
+
+def told(error: Exception) -> OpenEOError:
+    """What a client is told of an error; the log gets the rest."""
     if isinstance(error, OpenEOError):
         if error.status >= 500:
             log.error("%s %s: %s", error.id, error.code, error.message)
-        return error.to_json()
-    internal = OpenEOError("Internal")
-    log.error("Internal error %s", internal.id, exc_info=error)
-    return internal.to_json()
+        return error
+    shown = OpenEOError("InfrastructureBusy" if isinstance(error, DATABASE_GONE) else "Internal")
+    log.error("%s %s", shown.code, shown.id, exc_info=error)
+    return shown
 
 
 def _known(error: OpenEOError) -> Response:
     response = json_response(error_document(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="openEO"'
+    if error.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if "retry_after_s" in error.details:
         response.headers["Retry-After"] = str(error.details["retry_after_s"])
     return response
@@ -94,4 +104,5 @@ def _absent(path: str) -> OpenEOError:
 
 
 def _unexpected(error: Exception) -> Response:
-    return json_response(error_document(error), 500)
+    shown = told(error)
+    return _known(shown) if shown.code != "Internal" else json_response(shown.to_json(), shown.status)

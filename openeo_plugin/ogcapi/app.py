@@ -9,10 +9,12 @@ is imported and built with the first request.
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import re
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,12 +167,24 @@ def _answer(api: Any, function: Callable[..., Any], route: Route, arguments: dic
         headers, status, content = api.get_format_exception(asked)
     else:
         headers, status, content = function(api, asked, *arguments.values())
-    response = _response(content, status)
+    response = _response(content if status < 400 else _in_both_words(content), status)
     for name, value in headers.items():
         response.headers[name] = value
     if status == 200 and response.content_type == "application/json":
         response.content_type = route.json_type
     return response
+
+
+def _in_both_words(content: Any) -> Any:
+    """An exception of pygeoapi (`code`, `type`, `description`) with what openEO clients look for beside it."""
+    try:
+        document = json.loads(content)
+    except (TypeError, ValueError):
+        return content  # a page
+    if not isinstance(document, dict) or "code" not in document:
+        return content
+    found = {"id": str(uuid.uuid4()), "message": document.get("description") or document["code"], "links": []}
+    return json.dumps({**found, **document})
 
 
 def _response(content: Any, status: int) -> Response:
@@ -220,7 +234,8 @@ def _failure(error: Exception) -> Response:
     """Any error as the exception document of the OGC APIs. What is unexpected is known to the log only."""
     if isinstance(error, HTTPException):
         code, message, status = error.name.replace(" ", ""), error.description or error.name, error.code or 500
-        response: Response = jsonify({"code": code, "type": code, "description": message})
+        shown = {"id": str(uuid.uuid4()), "code": code, "message": message, "links": []}
+        response: Response = jsonify({**shown, "type": code, "description": message})
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):
                 response.headers[name] = value
@@ -229,7 +244,7 @@ def _failure(error: Exception) -> Response:
     known = error if isinstance(error, OpenEOError) else OpenEOError("Internal")
     if known.status >= 500:
         log.error("%s %s", known.code, known.id, exc_info=error)
-    document = {"code": known.code, "type": known.code, "description": known.message, "id": known.id}
+    document = {**known.to_json(), "type": known.code, "description": known.message}
     response = jsonify(document)
     response.status_code = known.status
     if known.status == 401:

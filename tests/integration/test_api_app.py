@@ -104,6 +104,30 @@ def test_what_is_not_there_is_said_in_openeo_words(client, path):
     assert set(response.json()) == {"id", "code", "message", "links"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/oapi/collections/none", 404),
+        ("GET", "/oapi/collections?f=nonsense", 400),
+        ("GET", "/oapi/processes/none", 404),
+        ("GET", "/oapi/none", 404),
+        ("DELETE", "/oapi/collections", 405),
+        ("GET", "/oapi/jobs/none", 401),
+        ("POST", "/ogc/none", 405),
+        ("GET", "/ogc/none?service=WMS&request=GetCapabilities", 404),
+        ("GET", "/tiles/none/99/x/y.png", 404),
+        ("GET", "/wcs/none", 404),
+        ("GET", "/openeo/v1/jobs/none/events", 401),
+        ("PUT", "/openeo/v1/jobs", 405),
+    ],
+)
+def test_errors_of_every_face_have_an_id_a_code_and_a_message(client, method, path, status):
+    response = client.request(method, path)
+
+    assert response.status_code == status, response.text
+    assert {"id", "code", "message", "links"} <= set(response.json())
+
+
 @pytest.mark.parametrize("path", ["/openeo/v2/jobs", "/openeo/1.0", "/openeo/0.4.2/"])
 def test_other_versions_of_the_api_are_named_as_such(client, path):
     response = client.get(path)
