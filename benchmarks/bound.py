@@ -1,7 +1,8 @@
 """What a hand-tuned program takes: each workload written out for its one purpose, nothing between it and the data.
 
 Blocks of 512 x 512 pixels, each read once for all dates, on threads; loops compiled without the GIL; the native type
-kept until the last moment; one writer behind a lock. It knows the files, the bands, the nodata value and the cloud classes.
+kept until the last moment; one writer behind a lock. It knows the files, the bands, the nodata value and the cloud
+classes.
 """
 
 from __future__ import annotations
@@ -304,8 +305,8 @@ def mean_of_25(values, out):  # type: ignore[no-untyped-def]
                     out[y, x] += weight * values[y + i, x + j]
 
 
-def w5(scenes: list[Scene], size: int, out: Path) -> Path:
-    """A 5 x 5 kernel on one date, warped to EPSG:3035 at 30 m."""
+def smoothed(scenes: list[Scene], size: int) -> Array:
+    """A 5 x 5 mean of one date."""
     smooth = np.empty((size, size), "f4")
 
     def work(window: Window) -> None:
@@ -325,6 +326,12 @@ def w5(scenes: list[Scene], size: int, out: Path) -> Path:
         mean_of_25(padded, smooth[rows, columns])
 
     on_threads(work, blocks(size))
+    return smooth
+
+
+def w5(scenes: list[Scene], size: int, out: Path) -> Path:
+    """A 5 x 5 kernel on one date, warped to EPSG:3035 at 30 m."""
+    smooth = smoothed(scenes, size)
     bounds = (WEST, NORTH - size * STEP, WEST + size * STEP, NORTH)
     transform, width, height = calculate_default_transform(CRS, "EPSG:3035", size, size, *bounds, resolution=30)
     warped = np.full((height, width), np.nan, "f4")

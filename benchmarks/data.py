@@ -62,15 +62,15 @@ def polygons(size: int, count: int, seed: int = 7) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features, "crs": crs}
 
 
-def open_driver(folder: Path, work: Path) -> tuple[Settings, WindowedDriver]:
-    """A driver over a catalogue with just this collection, in a database of its own."""
+def open_driver(folder: Path, work: Path, **options: Any) -> tuple[Settings, WindowedDriver]:
+    """A driver over a catalogue with just this collection, in a database of its own; `options` are settings."""
     from db.collections import CollectionStore
     from db.processes import ProcessStore
     from db.session import Database
     from openeo_plugin.sources.importing import import_folder
 
     work.mkdir(parents=True, exist_ok=True)
-    settings = load_settings(data_dir=work)
+    settings = load_settings(data_dir=work, **options)
     database = Database(settings.database)
     if not database.is_current():
         database.migrate()

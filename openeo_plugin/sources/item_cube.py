@@ -20,6 +20,7 @@ from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Palette, Pixels
+from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.kernels.mesh import flat_indices, gather_nearest, nearest_pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.windows import coordinates, inside, offset, on_grid, pixels_per_pixel
@@ -58,6 +59,13 @@ class ItemCube:
         dates = request.labels[0] if self.has_time else (0,)
         return Block(tuple(self._band(b, dates, window, within, context) for b in request.bands))
 
+    def read_bytes(self, request: Request) -> int:
+        """Bytes that a request reads where no pixel is null: layers below one that covers the window are not read."""
+        window = on_grid(request.window, self.description.grid)
+        dates = request.labels[0] if self.has_time else (0,)
+        shares: dict[int, tuple[float, float]] = {}
+        return sum(_stack_bytes(self.slices[date][band], window, shares) for band in request.bands for date in dates)
+
     def _band(
         self, index: int, dates: Sequence[int], window: Window, within: Array | None, context: RunContext
     ) -> Pixels:
@@ -82,6 +90,44 @@ class ItemCube:
             null = np.equal(_CODES, -1 if band.nodata is None else band.nodata)
             return Pixels(values, mask=mask, palette=Palette(_CODES, null))
         return Pixels(values, band.nodata, mask)
+
+
+def _stack_bytes(layers: Sequence[Layer], window: Window, shares: dict[int, tuple[float, float]]) -> int:
+    """Of layers that lie on each other. `shares` remembers `_share` for each grid."""
+    total = 0
+    for layer in layers:
+        if id(layer.grid) not in shares:
+            shares[id(layer.grid)] = _share(window, layer)
+        share, density = shares[id(layer.grid)]
+        total += round(share * density * window.height * window.width) * layer.band.dtype.itemsize
+        if share > 1 - 1e-9:
+            break
+    return total
+
+
+def _share(window: Window, layer: Layer) -> tuple[float, float]:
+    """How much of a window a layer covers, exactly on one lattice, else by bounding boxes; pixels read per pixel."""
+    shift = offset(window.grid, layer.grid)
+    if shift is not None:
+        top, left, height, width = window.y + shift[0], window.x + shift[1], window.height, window.width
+        return _overlap(layer.grid, top, left, height, width), 1.0
+    down, across = np.meshgrid(np.linspace(0, window.height, 5), np.linspace(0, window.width, 5))
+    affine = window.transform
+    x = affine.c + affine.a * across + affine.b * down
+    y = affine.f + affine.d * across + affine.e * down
+    if window.grid.crs != layer.grid.crs:
+        x, y = transformer(window.grid.crs, layer.grid.crs).transform(x, y)
+    inverse = ~layer.grid.affine
+    at_x, at_y = inverse.c + inverse.a * x + inverse.b * y, inverse.f + inverse.d * x + inverse.e * y
+    finer = pixels_per_pixel(window.grid, layer.grid)
+    density = (finer / overview_for(layer, finer)[1]) ** 2
+    return _overlap(layer.grid, at_y.min(), at_x.min(), np.ptp(at_y), np.ptp(at_x)), density
+
+
+def _overlap(grid: Grid, top: float, left: float, height: float, width: float) -> float:
+    rows, columns = grid.shape
+    down, across = min(rows, top + height) - max(0, top), min(columns, left + width) - max(0, left)
+    return float(max(0, down) * max(0, across) / max(height * width, 1e-9))
 
 
 def mosaic(
