@@ -41,9 +41,9 @@ def test_a_change_raises_the_version(services: ServiceStore) -> None:
     assert services.get(id, "ada").enabled is False
 
 
-def test_type_and_owner_can_not_be_changed(services: ServiceStore) -> None:
+def test_id_and_owner_can_not_be_changed(services: ServiceStore) -> None:
     id = services.create("ada", "XYZ", GRAPH).id
-    for change in ({"type": "WMS"}, {"owner": "eve"}, {"id": "x"}):
+    for change in ({"owner": "eve"}, {"id": "x"}):
         with pytest.raises(OpenEOError) as raised:
             services.update(id, "ada", **change)
         assert raised.value.code == "PropertyNotEditable"

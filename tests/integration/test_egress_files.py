@@ -39,7 +39,7 @@ POINTS = {
 def loaded(outside: Outside, url: str, format: str) -> LazyVectorCube:
     from openeo_plugin.processes.load_file import load_url
 
-    cube = load_url(url, format, environment=outside.driver._compiler("ada").environment)
+    cube = load_url(url, format, environment=outside.driver._compilers.of("ada").environment)
     assert isinstance(cube, LazyVectorCube)
     return cube
 

@@ -331,7 +331,9 @@ def test_equal_ends_of_the_interval_are_an_empty_extent(outside: Outside) -> Non
     assert error.code == "TemporalExtentEmpty"
 
 
-@pytest.mark.parametrize("href", ["http://127.0.0.2:8080/a.tif", "http://localhost/a.tif", "http://169.254.169.254/a.tif"])
+@pytest.mark.parametrize(
+    "href", ["http://127.0.0.2:8080/a.tif", "http://localhost/a.tif", "http://169.254.169.254/a.tif"]
+)
 def test_a_foreign_item_leads_to_no_private_address(href: str, outside: Outside) -> None:
     url = outside.publish("/i.json", item("i", assets={"B": href}))
     assert "private" in refused(outside, url).message
