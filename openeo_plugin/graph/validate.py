@@ -136,12 +136,16 @@ def _validator(schema: str) -> jsonschema.Draft7Validator:
 
 
 def _checkable(schema: Any) -> Any:
-    """The schema without what belongs to openEO (a `parameters` list is no JSON Schema keyword)."""
+    """The schema without what belongs to openEO (a `parameters` list is no JSON Schema keyword).
+
+    And without `items` that may be anything, for which every element would be looked at.
+    """
     if isinstance(schema, list):
         return [_checkable(s) for s in schema]
     if not isinstance(schema, dict):
         return schema
-    return {k: _checkable(v) for k, v in schema.items() if k not in ("parameters", "returns", "dimensions", "subtype")}
+    left_out = ("parameters", "returns", "dimensions", "subtype")
+    return {k: _checkable(v) for k, v in schema.items() if k not in left_out and (k, v) != ("items", {})}
 
 
 @functools.lru_cache(maxsize=2048)

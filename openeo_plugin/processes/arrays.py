@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from openeo_plugin.cube.dimensions import Label
 from openeo_plugin.cube.labelled_array import LabelledArray
-from openeo_plugin.cube.pixels import Pixels
+from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.processes.lanes import array_of, elements_of, labels_of
+from openeo_plugin.processes.lanes import array_of, elements_of, labels_of, refuse_large
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import AnyArray, Anything, Index
 
@@ -37,7 +37,9 @@ def array_create(data: AnyArray = [], repeat: Repeat = 1) -> AnyArray:  # noqa: 
     Returns: the new array.
     Source: openeo-processes 2.0.0-rc.2, array_create.
     """
-    return array_of(elements_of(data) * repeat, None)
+    elements = elements_of(data)
+    refuse_large(len(elements) * repeat)
+    return array_of(elements * repeat, None)
 
 
 @process(level="L3", categories=["arrays"], experimental=True)
@@ -51,6 +53,9 @@ def array_create_labeled(data: Anything, labels: DistinctLabels) -> LabelledList
     Raises: ArrayLengthMismatch.
     Source: openeo-processes 2.0.0-rc.2, array_create_labeled.
     """
+    if not isinstance(data, list | Lanes):
+        reason = "expected an array."
+        raise OpenEOError("ProcessParameterInvalid", process="array_create_labeled", parameter="data", reason=reason)
     values = elements_of(data)
     if len(values) != len(labels):
         raise OpenEOError("ArrayLengthMismatch", values=len(values), labels=len(labels))

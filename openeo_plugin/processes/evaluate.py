@@ -21,6 +21,7 @@ from openeo_plugin.graph.definition import Parameter, ProcessDefinition, Process
 from openeo_plugin.graph.process_graph import PLAIN, FromNode, FromParameter, Node, ProcessGraph, callbacks, references
 from openeo_plugin.graph.validate import mismatch
 from openeo_plugin.processes.environment import Environment, Postponed
+from openeo_plugin.processes.lanes import refuse_large
 from openeo_plugin.processes.vector_lift import call_with_vectors, vector_fault
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,9 @@ def call(node: Node, values: Mapping[str, Any], scope: Scope) -> Any:
         if error.node is None:
             raise error.at(path) from None
         raise
+    except OverflowError as error:
+        reason = f"a number is larger than the process '{node.process_id}' can work with."
+        raise OpenEOError("ProcessGraphInvalid", node=path, reason=reason) from error
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         log.warning("process %s failed at node %s", node.process_id, path, exc_info=error)
         reason = f"the process '{node.process_id}' can't work with these values."
@@ -205,13 +209,16 @@ def invoke(definition: ProcessDefinition, arguments: dict[str, Any], scope: Scop
             continue
         if not scope.trusted:
             check(definition, parameter, value)
-        given[parameter.name] = value
+        given[parameter.name] = _whole(parameter, value)
     if definition.function is None:
         return _user_defined(definition, given, scope)
     keywords = {_python_name(definition, name): value for name, value in given.items()}
     if definition.needs_environment:
         keywords["environment"] = scope.environment.at(scope.path)
-    return call_with_vectors(definition, keywords)
+    result = call_with_vectors(definition, keywords)
+    if isinstance(result, list) and not scope.trusted:
+        _plain_json(result)
+    return result
 
 
 _MISSING = object()
@@ -236,12 +243,31 @@ def _user_defined(definition: ProcessDefinition, given: dict[str, Any], scope: S
 _COMPUTED = (Pixels, Lanes, Callback)
 
 
+def _whole(parameter: Parameter, value: Any) -> Any:
+    """A value as the function takes it: to JSON, 1.0 is an integer like 1."""
+    if type(value) is not float or not value.is_integer():
+        return value
+    kinds = [s.get("type") for s in parameter.accepted_schemas()]
+    names = {name for kind in kinds for name in ([kind] if isinstance(kind, str) else kind or ["number"])}
+    return int(value) if "integer" in names and "number" not in names else value
+
+
 def _plain_json(value: Any) -> bool:
-    if isinstance(value, list):
-        return type(value) is list and all(type(v) in PLAIN or _plain_json(v) for v in value)
-    if isinstance(value, dict):
-        return all(_plain_json(v) for v in value.values())
-    return value is None or isinstance(value, bool | int | float | str)
+    """Whether a value is JSON and nothing else; parts that stand in it several times count as often.
+
+    Raises: ProcessGraphComplexity.
+    """
+    waiting, count, plain = [value], 0, True
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list | dict):
+            plain = plain and (type(part) is list or isinstance(part, dict))
+            count += len(part)
+            refuse_large(count)
+            waiting += [v for v in (part.values() if isinstance(part, dict) else part) if type(v) not in PLAIN]
+        elif part is not None and not isinstance(part, bool | int | float | str):
+            plain = False
+    return plain
 
 
 def check(definition: ProcessDefinition, parameter: Parameter, value: Any) -> None:

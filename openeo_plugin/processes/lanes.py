@@ -12,6 +12,15 @@ from openeo_plugin.cube.labelled_array import LabelledArray
 from openeo_plugin.cube.pixels import Array, Lanes, Mask, Pixels, null_pixels
 from openeo_plugin.errors import OpenEOError
 
+ELEMENTS_MAX = 2_000_000
+"""More than requests sensibly hold. What is larger was made to grow: by repeating, by arrays of arrays of arrays."""
+
+
+def refuse_large(count: int, what: str = "elements") -> None:
+    """Raises: ProcessGraphComplexity, if a JSON value holds more than `ELEMENTS_MAX` of something."""
+    if count > ELEMENTS_MAX:
+        raise OpenEOError("ProcessGraphComplexity", reason=f"a value would have more than {ELEMENTS_MAX:,} {what}.")
+
 
 def lanes_of(data: Any) -> Lanes | None:
     """The array as lanes if its elements are pixels (constants among them are spread); None for plain JSON.
@@ -36,10 +45,12 @@ def constant_pixels(value: Any, shape: tuple[int, ...], like: np.dtype[Any]) -> 
     """
     if value is None:
         return null_pixels(shape, like, None)
+    dtype: np.dtype[Any]
     if isinstance(value, bool):
         dtype = np.dtype(bool)
     elif isinstance(value, int):
-        dtype = np.min_scalar_type(value)
+        fits = -(2**63) <= value < 2**64
+        dtype = np.min_scalar_type(value) if fits else np.dtype(np.float64)
     elif isinstance(value, float):
         dtype = np.result_type(like, np.float32)
     else:
@@ -62,7 +73,11 @@ def elements_of(data: Any) -> list[Any]:
 
 
 def array_of(values: Sequence[Any], labels: tuple[Label, ...] | None) -> Any:
-    """An array of these elements: lanes if there are pixels among them, else a JSON list, with labels if given."""
+    """An array of these elements: lanes if there are pixels among them, else a JSON list, with labels if given.
+
+    Raises: ProcessGraphComplexity.
+    """
+    refuse_large(len(values))
     array = list(values) if labels is None else LabelledArray(values, labels)
     return lanes_of(array) or array
 

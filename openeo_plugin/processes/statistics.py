@@ -13,7 +13,7 @@ from openeo_plugin.engine.kernels import reductions
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes import samples
 from openeo_plugin.processes.elementwise import to_json_number
-from openeo_plugin.processes.lanes import lanes_of
+from openeo_plugin.processes.lanes import lanes_of, refuse_large
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import NumberOrNull, Numbers
 
@@ -241,6 +241,7 @@ def _probabilities(probabilities: list[float] | int | None, q: int | None) -> li
         raise OpenEOError("QuantilesParameterConflict")
     given = q if probabilities is None else probabilities
     if isinstance(given, int):
+        refuse_large(given)
         return [k / given for k in range(1, given)]
     assert given is not None
     if sorted(given) != list(given):

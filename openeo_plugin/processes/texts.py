@@ -6,6 +6,7 @@ import math
 from typing import Annotated, Any
 
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.processes.lanes import refuse_large
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import BooleanOrNull, TextOrNull
 
@@ -122,7 +123,9 @@ def text_concat(data: TextLikes, separator: TextLike = "") -> str:
     Returns: one text.
     Source: openeo-processes 2.0.0-rc.2, text_concat.
     """
-    return _written(separator, "separator").join(_written(element, "data") for element in data)
+    between, parts = _written(separator, "separator"), [_written(element, "data") for element in data]
+    refuse_large(len(between) * len(parts) + sum(map(len, parts)), "letters")
+    return between.join(parts)
 
 
 def _written(value: Any, parameter: str) -> str:
