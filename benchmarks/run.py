@@ -1,7 +1,8 @@
 """Run the workloads, project and bound in turn, each in a process of its own: `python -m benchmarks.run [W1 ...]`.
 
 Prints a table and writes build/bench.json. Times are wall seconds of the work alone (imports and compilation are done
-before); memory is the peak of the whole process. Quote the ratios: they hold when the machine's speed drifts.
+before); memory is the peak of the whole process. Quote the ratios: they hold when the machine's speed drifts. The ratio
+of CPU seconds holds even when others use the machine (not told for Dask, whose workers are other processes).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def compared(workload: str, folder: Path, size: int, rounds: int, work: Path, si
         pairs.append({own: measured(own, workload, folder, size, work) for own in order})
     agrees = agreement(workload, work, scenes(folder), size)
     ratios = [pair[side]["wall_s"] / pair["bound"]["wall_s"] for pair in pairs]
+    cpu = [pair[side]["cpu_s"] / pair["bound"]["cpu_s"] for pair in pairs]
     last = pairs[-1][side]
     is_dask = side == "dask"
     return {
@@ -47,6 +49,7 @@ def compared(workload: str, folder: Path, size: int, rounds: int, work: Path, si
         "project_s": round(statistics.median(p[side]["wall_s"] for p in pairs), 4),
         "bound_s": round(statistics.median(p["bound"]["wall_s"] for p in pairs), 4),
         **ratio_of(ratios),
+        "cpu_ratio": None if is_dask else round(statistics.median(cpu), 3),
         "rss_mb": round(max(p[side]["rss_mb"] for p in pairs)),
         "bound_rss_mb": round(max(p["bound"]["rss_mb"] for p in pairs)),
         "limit": DASK_LIMITS[workload] if is_dask else LIMITS[workload],
@@ -103,6 +106,7 @@ def line(row: Row) -> str:
 
     spread = f"({row['ratio_min']:.2f} - {row['ratio_max']:.2f})" if "ratio_min" in row else ""
     numbers = cell("project_s", ".4f", 11) + cell("bound_s", ".4f", 11) + cell("ratio", ".2f", 8) + spread.rjust(16)
+    numbers += cell("cpu_ratio", ".2f", 7)
     limits = cell("limit", "g", 8) + cell("rss_mb", "d", 7) + cell("bound_rss_mb", "d", 10)
     return f"{row['workload']:24}{numbers}{limits}  {row.get('results', '')}"
 
@@ -120,7 +124,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_DATA", "build/bench-data")))
     given = parser.parse_args()
     given.data.mkdir(parents=True, exist_ok=True)
-    names = ("project", 11), ("bound", 11), ("ratio", 8), ("(min - max)", 16), ("limit", 8), ("MB", 7), ("bound MB", 10)
+    names = (
+        ("project", 11),
+        ("bound", 11),
+        ("ratio", 8),
+        ("(min - max)", 16),
+        ("CPU", 7),
+        ("limit", 8),
+        ("MB", 7),
+        ("bound MB", 10),
+    )
     print(" " * 24 + "".join(name.rjust(width) for name, width in names) + "  results", flush=True)
     found: list[Row] = []
     with tempfile.TemporaryDirectory(dir=given.data) as scratch:

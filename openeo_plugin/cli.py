@@ -1,4 +1,4 @@
-"""The command line: `pygeoapi-openeo serve | worker | demo | import | migrate | user | publish`."""
+"""The command line: `pygeoapi-openeo serve | worker | demo | import | migrate | user | publish | explain`."""
 
 from __future__ import annotations
 
@@ -105,6 +105,11 @@ def build_parser() -> argparse.ArgumentParser:
     publish.add_argument("--user", required=True, help="who owns the service")
     publish.add_argument("--type", default="XYZ", help="XYZ, WMTS or WMS (default: XYZ)")
     publish.add_argument("--title", help="of the service")
+
+    explain = add("explain", commands.explain, "tell what a process would do and cost, without reading a pixel")
+    explain.add_argument("file", type=Path, help="a JSON file with a process or a process graph")
+    explain.add_argument("--user", help="whose collections and processes may be used; public ones by default")
+    explain.add_argument("--json", action="store_true", help="as JSON rather than as text")
     return parser
 
 

@@ -17,6 +17,7 @@ from db.collections import StoredCollection
 from db.jobs import Job
 from db.session import DATABASE_GONE
 from openeo_plugin.backend import Backend
+from openeo_plugin.engine.explain import as_text, explanation
 from openeo_plugin.engine.kept_windows import KeptWindows
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.engine.plan import Plan, SavedCube
@@ -112,6 +113,9 @@ class _Run:
         self.report.begin("planning", "Planning: the process is checked, no pixel is read yet.")
         plan = self.backend.driver.plan(self.job.process, self.job.owner)
         cost = plan.estimate()
+        if self.job.log_level == "debug":
+            settings = self.backend.settings
+            self.report.log("debug", as_text(explanation(plan, settings.threads, settings.memory_budget)))
         self.report.begin(
             "computing",
             f"Computing: about {_megabytes(cost.bytes_read)} MB to read, {_megabytes(cost.output_bytes)} MB to store.",
