@@ -104,10 +104,18 @@ def _linked(collection: dict[str, Any], user: str | None) -> dict[str, Any]:
     shown_fields = {name: value for name, value in collection.items() if value is not None and name != "assets"}
     assets = _assets(collection, collection, user)
     return {
+        **_default_texts(collection),
         **shown_fields,
         **({"assets": assets} if assets else {}),
         "links": own + foreign_links(collection),
     }
+
+
+def _default_texts(collection: dict[str, Any]) -> dict[str, Any]:
+    """Title and keywords for a collection whose makers gave none: its id, and what its bands are called."""
+    dimensions = collection.get("cube:dimensions", {}).values()
+    bands: list[Any] = next((one.get("values", []) for one in dimensions if one.get("type") == "bands"), [])
+    return {"title": collection["id"], "keywords": [name for name in bands if isinstance(name, str)]}
 
 
 def _assets(document: dict[str, Any], collection: dict[str, Any], user: str | None) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 
 from openeo_plugin.api.free_text import requested_words
 from openeo_plugin.api.http import json_body, json_response
 from openeo_plugin.api.paging import Page, page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
-from openeo_plugin.api.user_data import process_summary, with_public_link
+from openeo_plugin.api.synchronous import json_value
+from openeo_plugin.api.user_data import check_description, process_summary, with_public_link
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.graph.validate import mismatch
 
 PROCESSES_VERSION = "2.0.0"
 # @openeo/js-client asks for 50 processes and builds graphs from that first page only. The standard lets a back-end
@@ -55,8 +59,27 @@ def validate_process(user: str | None) -> Response:
     if "process_graph" not in process:
         faults = [OpenEOError("ProcessGraphMissing")]
     else:
-        faults = the_backend().driver.validate(process, user)
+        faults = _description_faults(process) + the_backend().driver.validate(process, user)
+        faults = faults or _return_faults(process, user)
     return json_response({"errors": [fault.to_json() for fault in faults]})
+
+
+def _description_faults(process: dict[str, Any]) -> list[OpenEOError]:
+    try:
+        check_description(process)
+    except OpenEOError as error:
+        return [error]
+    return []
+
+
+def _return_faults(process: dict[str, Any], user: str | None) -> list[OpenEOError]:
+    """Whether a value that is known without reading a pixel is what the process promises to return."""
+    schema = (process.get("returns") or {}).get("schema")
+    if schema is None or process.get("parameters"):
+        return []
+    plan = the_backend().driver.plan(process, user)
+    reason = None if plan.results or plan.description is not None else mismatch(json_value(plan.value), schema)
+    return [OpenEOError("ProcessInvalid", reason=f"it returns something else than it says: {reason}")] if reason else []
 
 
 def _listed(path: str, processes: list[dict[str, object]]) -> Response:

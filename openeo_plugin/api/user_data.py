@@ -13,8 +13,10 @@ from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Route, the_backend
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.graph.validate import is_schema
 
 # openEO has \w only; that dashes are taken is for clients that name processes by UUID, as the official suite does.
+ID_RULE = "an id holds letters, digits, underscores and dashes, up to 255."
 _ID = re.compile(r"[\w-]{1,255}", re.ASCII)
 
 
@@ -58,7 +60,7 @@ def store_user_process(user: str, process_graph_id: str) -> Response:
     """
     backend = the_backend()
     if not _ID.fullmatch(process_graph_id):
-        raise OpenEOError("ProcessInvalid", reason="an id holds letters, digits, underscores and dashes, up to 255.")
+        raise OpenEOError("ProcessInvalid", reason=ID_RULE)
     if any(process["id"] == process_graph_id for process in backend.driver.processes()):
         raise OpenEOError("PredefinedProcessExists", process=process_graph_id)
     backend.processes.put(user, process_graph_id, _definition(json_body(), process_graph_id))
@@ -74,6 +76,15 @@ def delete_user_process(user: str, process_graph_id: str) -> Response:
 def _definition(body: dict[str, Any], process_graph_id: str) -> dict[str, Any]:
     if not isinstance(body.get("process_graph"), dict):
         raise OpenEOError("ProcessGraphMissing")
+    check_description(body)
+    given = {name: value for name, value in body.items() if value is not None}
+    return {**given, "id": process_graph_id}
+
+
+def check_description(body: dict[str, Any]) -> None:
+    """Raises: ProcessInvalid, for anything around a process graph that is not of the right form."""
+    if body.get("id") is not None and not (isinstance(body["id"], str) and _ID.fullmatch(body["id"])):
+        raise OpenEOError("ProcessInvalid", reason=ID_RULE)
     kinds: dict[str, type] = {
         "summary": str,
         "description": str,
@@ -91,8 +102,7 @@ def _definition(body: dict[str, Any], process_graph_id: str) -> dict[str, Any]:
         if body.get(name) is not None and not isinstance(body[name], kind):
             raise OpenEOError("ProcessInvalid", reason=f"`{name}` is not of the right type.")
     _check_parameters(body.get("parameters") or [])
-    given = {name: value for name, value in body.items() if value is not None}
-    return {**given, "id": process_graph_id}
+    _check_schema((body.get("returns") or {}).get("schema"), "the return value")
 
 
 def _check_parameters(parameters: list[Any]) -> None:
@@ -101,6 +111,13 @@ def _check_parameters(parameters: list[Any]) -> None:
         raise OpenEOError("ProcessInvalid", reason="every parameter needs a name.")
     if len(set(names)) < len(names):
         raise OpenEOError("ProcessInvalid", reason="two parameters have the same name.")
+    for parameter in parameters:
+        _check_schema(parameter.get("schema"), f"the parameter '{parameter['name']}'")
+
+
+def _check_schema(schema: Any, of: str) -> None:
+    if schema is not None and not is_schema(schema):
+        raise OpenEOError("ProcessInvalid", reason=f"the schema of {of} is no JSON Schema.")
 
 
 ROUTES = (

@@ -154,6 +154,19 @@ def _alternatives(schema: str) -> tuple[str, ...]:
     return tuple(json.dumps(_checkable(s)) for s in (loaded if isinstance(loaded, list) else [loaded]))
 
 
+def is_schema(schema: Any) -> bool:
+    """Whether something is a JSON Schema, or a list of them."""
+    alternatives = schema if isinstance(schema, list) else [schema]
+    try:
+        for alternative in alternatives:
+            if not isinstance(alternative, dict):
+                return False
+            jsonschema.Draft7Validator.check_schema(_checkable(alternative))
+    except jsonschema.SchemaError:
+        return False
+    return bool(alternatives)
+
+
 def mismatch(value: Any, schema: Any) -> str | None:
     """Why a JSON value does not fit a schema (or any of a list of schemas); None if it does."""
     reasons = []

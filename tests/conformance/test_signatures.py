@@ -41,6 +41,7 @@ def signature(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("process_id", sorted(predefined()))
+@pytest.mark.requirement(206)
 def test_the_signature_of_a_process_is_the_official_one(process_id: str) -> None:
     official.require()
     assert process_id in official.definitions(), "no such process in the standard"

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pystac
 import pytest
 import rasterio
 from openapi import official
@@ -161,6 +162,7 @@ def test_the_api_is_found_without_a_redirect_and_with_too_many_slashes(settings)
         assert asyncio.run(_status(app, path)) == 200, path
 
 
+@pytest.mark.requirement(4)
 def test_links_stand_on_the_public_address(client):
     document = client.get("/openeo/v1/collections").json()
 
@@ -171,6 +173,7 @@ def test_links_stand_on_the_public_address(client):
 @pytest.mark.parametrize(
     "path", ["/", "/conformance", "/collections", "/collections/TINY", "/processes", "/file_formats", "/service_types"]
 )
+@pytest.mark.requirement(200, 300)
 def test_what_the_real_driver_says_of_itself_is_as_the_official_document_has_it(client, path):
     response = client.get(f"/openeo/v1{path}")
 
@@ -208,6 +211,7 @@ def test_a_value_is_computed_at_once(client, token):
     assert (response.headers["Content-Type"], response.content) == ("application/json", b"3")
 
 
+@pytest.mark.requirement(616)
 def test_a_process_graph_becomes_a_layer(client, token):
     body = {"type": "xyz", "process": {"process_graph": {"load": {**LOAD, "result": True}}}}
     created = client.post("/openeo/v1/services", json=body, headers=token)
@@ -246,3 +250,96 @@ async def _status(app, path):
     }  # fmt: skip
     await app(scope, receive, send)
     return sent[0]["status"]
+
+
+def _result(client, token, process_graph):
+    return client.post("/openeo/v1/result", json={"process": {"process_graph": process_graph}}, headers=token)
+
+
+@pytest.mark.requirement(40, 43, 44, 46, 47, 48, 49)
+def test_every_file_format_describes_itself_and_is_known_in_any_case(client, token):
+    formats = client.get("/openeo/v1/file_formats").json()
+
+    assert {"GTiff", "netCDF", "PNG", "JSON"} <= set(formats["output"])
+    for name, described in formats["output"].items():
+        assert described["title"], name
+        assert described["description"], name
+        assert described["gis_data_types"], name
+        assert isinstance(described["parameters"], dict), name
+    for name in ("gtiff", "NETCDF", "netcdf", "GTIFF"):
+        save = {"process_id": "save_result", "arguments": {"data": {"from_node": "load"}, "format": name}}
+        process = {"process_graph": {"load": LOAD, "save": {**save, "result": True}}}
+        assert client.post("/openeo/v1/validation", json=process).json() == {"errors": []}
+
+
+@pytest.mark.requirement(207, 209)
+def test_every_process_is_summarized_and_sorted_into_categories(client):
+    processes = client.get("/openeo/v1/processes").json()["processes"]
+
+    assert len(processes) > 100
+    for process in processes:
+        assert process["summary"], process["id"]
+        assert process["categories"], process["id"]
+        assert None not in process.values(), process["id"]
+
+
+@pytest.mark.requirement(303, 307, 309, 310, 313, 320, 321, 325, 326)
+def test_every_collection_is_stac_with_texts_dimensions_and_the_extent_of_its_data(client):
+    (listed,) = client.get("/openeo/v1/collections").json()["collections"]
+    whole = client.get("/openeo/v1/collections/TINY").json()
+    items = client.get("/openeo/v1/collections/TINY/items").json()["features"]
+
+    for document in (listed, whole):
+        stac = pystac.Collection.from_dict(document)
+        assert (stac.id, document["stac_version"], stac.license) == ("TINY", "1.1.0", "other")
+        assert document["title"]
+        assert document["keywords"]
+        assert any(one["rel"] == "license" for one in document["links"]) or document["license"] == "other"
+    dates = [item["properties"]["datetime"] for item in items]
+    assert whole["extent"]["temporal"]["interval"] == [[min(dates), max(dates)]]
+    assert set(whole["cube:dimensions"]) == {"t", "bands", "x", "y"}
+    assert whole["summaries"]
+    used = {name.split(":")[0] for name in whole if ":" in name}
+    assert used <= {"cube", "proj", "raster", "eo", "openeo"}
+    assert any("datacube" in extension for extension in whole["stac_extensions"])
+
+
+@pytest.mark.requirement(10)
+def test_a_graph_may_have_several_results_in_several_formats(client, token):
+    saves = {
+        name: {"process_id": "save_result", "arguments": {"data": {"from_node": "load"}, "format": name}}
+        for name in ("GTiff", "netCDF")
+    }
+    saves["netCDF"]["result"] = True
+
+    response = _result(client, token, {"load": LOAD, **saves})
+
+    with tarfile.open(fileobj=io.BytesIO(response.content)) as tar:
+        endings = {name.rpartition(".")[2] for name in tar.getnames()}
+    assert endings == {"tif", "nc"}
+
+
+@pytest.mark.requirement(11, 12, 13)
+def test_graphs_call_callbacks_and_processes_of_ones_own_with_parameters(client, token):
+    reference = {"from_parameter": "x"}
+    double = {
+        "parameters": [{"name": "x", "description": "A number.", "schema": {"type": "number"}}],
+        "process_graph": {"sum": {"process_id": "add", "arguments": {"x": reference, "y": reference}, "result": True}},
+    }
+    assert client.put("/openeo/v1/process_graphs/double", json=double, headers=token).status_code == 200
+
+    for namespace in ({}, {"namespace": "user"}):
+        call = {"process_id": "double", **namespace, "arguments": {"x": 21}, "result": True}
+        assert _result(client, token, {"call": call}).json() == 42
+
+    callback = {"double": {"process_id": "double", "arguments": {"x": reference}, "result": True}}
+    apply = {
+        "process_id": "apply",
+        "arguments": {"data": {"from_node": "load"}, "process": {"process_graph": callback}},
+    }
+    save = {"process_id": "save_result", "arguments": {"data": {"from_node": "apply"}, "format": "GTiff"}}
+    response = _result(client, token, {"load": LOAD, "apply": apply, "save": {**save, "result": True}})
+    with tarfile.open(fileobj=io.BytesIO(response.content)) as tar:
+        first = tar.extractfile(min(tar.getnames())).read()
+    with rasterio.MemoryFile(first) as memory, memory.open() as file:
+        assert file.read(1).tolist() == (np.arange(1, 13).reshape(3, 4) * 2).tolist()

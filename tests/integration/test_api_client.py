@@ -157,6 +157,7 @@ def test_gdal_reads_a_result_through_its_signed_link(connection, backend):
     assert read.stdout.strip() == b"78"
 
 
+@pytest.mark.requirement(865, 866)
 def test_real_results_are_as_the_official_document_has_it(connection, backend):
     job = connection.load_collection("TINY").create_job(out_format="GTiff").start()
     _run(backend, job.job_id)
@@ -230,3 +231,17 @@ def test_a_chunked_body_is_read_and_capped(server, backend):
 
     assert small.json()["errors"][0]["code"] == "ProcessGraphMissing"
     assert (large.status_code, large.json()["code"]) == (413, "RequestTooLarge")
+
+
+@pytest.mark.requirement(617)
+def test_the_result_of_a_job_is_shown_as_a_layer(connection, backend):
+    job = connection.load_collection("TINY").create_job(out_format="GTiff").start()
+    _run(backend, job.job_id)
+    cube = connection.load_collection(job.job_id, fetch_metadata=False)
+    service = connection.create_service(cube.flat_graph(), type="XYZ", title="Result")
+
+    described = service.describe_service()
+    tile = requests.get(described["url"].format(z=0, x=0, y=0), timeout=30)
+
+    assert (tile.status_code, tile.headers["Content-Type"]) == (200, "image/png")
+    service.delete_service()

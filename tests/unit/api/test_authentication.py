@@ -24,6 +24,7 @@ def _ids(routes):
     return [f"{route.method} {route.path}" for route in routes]
 
 
+@pytest.mark.requirement(100, 110, 120, 121)
 def test_name_and_password_give_a_token_that_works(api):
     token = api.get("/credentials/basic", headers=_basic(b"ann:apple")).json["access_token"]
 
@@ -51,6 +52,7 @@ def test_bad_credentials_give_no_token(api, headers, status, code):
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=_ids(CLOSED))
+@pytest.mark.requirement(101)
 def test_without_a_token_closed_endpoints_answer_401(api, route):
     response = api.as_user(None)(route.method, _path(route))
 
@@ -58,6 +60,7 @@ def test_without_a_token_closed_endpoints_answer_401(api, route):
 
 
 @pytest.mark.parametrize("route", CLOSED + OPEN, ids=_ids(CLOSED + OPEN))
+@pytest.mark.requirement(102)
 def test_with_a_bad_token_endpoints_answer_403(api, route):
     response = api(route.method, _path(route), headers={"Authorization": "Bearer basic//token-of-eve"})
 

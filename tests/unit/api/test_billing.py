@@ -34,6 +34,7 @@ def _create(shop, **fields):
     return shop.post("/jobs", _job(**fields)).headers["OpenEO-Identifier"]
 
 
+@pytest.mark.requirement(35)
 def test_capabilities_name_currency_and_plans(shop):
     billing = shop(billing_default_plan="Free").get("/").json["billing"]
 
@@ -44,6 +45,7 @@ def test_capabilities_name_currency_and_plans(shop):
     ]
 
 
+@pytest.mark.requirement(732, 762)
 def test_plans_are_accepted_in_any_case_and_kept(shop):
     shop = shop(billing_default_plan="Free")
 
@@ -80,6 +82,7 @@ def test_the_only_plan_is_taken_by_itself(api, tmp_path):
     assert only.get(f"/jobs/{_create(only)}").json["plan"] == "Free"
 
 
+@pytest.mark.requirement(821)
 def test_an_estimate_tells_what_a_job_will_cost(shop):
     shop = shop()
 
@@ -87,6 +90,7 @@ def test_an_estimate_tells_what_a_job_will_cost(shop):
     assert shop.get(f"/jobs/{_create(shop, plan='Free')}/estimate").json["costs"] == 0
 
 
+@pytest.mark.requirement(852)
 def test_a_job_is_not_started_beyond_its_budget(shop):
     shop = shop()
     poor, rich = _create(shop, plan="Fast", budget=1.24), _create(shop, plan="Fast", budget=1.25)
@@ -99,6 +103,7 @@ def test_a_job_is_not_started_beyond_its_budget(shop):
     assert shop.post(f"/jobs/{rich}/results").status_code == 202
 
 
+@pytest.mark.requirement(753)
 def test_a_job_tells_what_it_has_cost_by_its_processor_time(shop):
     shop = shop()
     job_id = _create(shop, plan="Fast")
@@ -110,6 +115,7 @@ def test_a_job_tells_what_it_has_cost_by_its_processor_time(shop):
     assert shop.get("/jobs").json["jobs"][0]["costs"] == 2.5
 
 
+@pytest.mark.requirement(902, 907, 910)
 def test_a_synchronous_request_costs_what_was_estimated_and_stays_within_its_budget(shop):
     shop = shop()
 
@@ -118,6 +124,7 @@ def test_a_synchronous_request_costs_what_was_estimated_and_stays_within_its_bud
     assert shop.post("/result", _job(plan="Fast", budget=1)).json["code"] == "PaymentRequired"
 
 
+@pytest.mark.requirement(634, 653, 665)
 def test_services_have_a_plan_and_a_budget(shop):
     shop = shop()
     body = {"type": "XYZ", "process": graph("load_collection", id="SYNTHETIC"), "plan": "free", "budget": 5}

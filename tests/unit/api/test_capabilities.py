@@ -12,6 +12,7 @@ def _endpoints(api):
     return {entry["path"]: entry["methods"] for entry in api.get("/").json["endpoints"]}
 
 
+@pytest.mark.requirement(30, 33, 34)
 def test_capabilities_name_version_type_and_whether_to_rely_on_them(api):
     document = api.as_user(None).get("/").json
 
@@ -22,6 +23,7 @@ def test_capabilities_name_version_type_and_whether_to_rely_on_them(api):
     assert "https://api.openeo.org/1.3.0" in document["conformsTo"]
 
 
+@pytest.mark.requirement(31, 701, 702)
 def test_endpoints_are_listed_as_openeo_templates_each_once_and_without_the_root(api):
     listed = [entry["path"] for entry in api.get("/").json["endpoints"]]
 
@@ -33,6 +35,7 @@ def test_endpoints_are_listed_as_openeo_templates_each_once_and_without_the_root
     assert _endpoints(api)["/services/{service_id}"] == ["GET", "PATCH", "DELETE"]
 
 
+@pytest.mark.requirement(32)
 def test_every_listed_endpoint_exists_and_answers_in_openeo_words(api):
     for path, methods in _endpoints(api).items():
         concrete = path.replace("{", "").replace("}", "")
@@ -64,10 +67,12 @@ def test_capabilities_do_not_look_at_tokens(api):
     assert api.get("/", headers={"Authorization": "Bearer basic//nonsense"}).status_code == 200
 
 
+@pytest.mark.requirement(60, 61, 304)
 def test_conformance_lists_the_classes_of_the_capabilities(api):
     assert api.get("/conformance").json["conformsTo"] == api.get("/").json["conformsTo"]
 
 
+@pytest.mark.requirement(41, 42)
 def test_file_formats_work_with_and_without_a_token(api):
     with_token, without = api.get("/file_formats"), api.as_user(None).get("/file_formats")
 
@@ -75,6 +80,7 @@ def test_file_formats_work_with_and_without_a_token(api):
     assert without.json["output"]["GTiff"]["gis_data_types"] == ["raster"]
 
 
+@pytest.mark.requirement(20, 21)
 def test_the_well_known_document_names_the_public_address(backend):
     settings = backend.settings.model_copy(update={"public_url": "https://geo.example/base/", "demo": False})
 

@@ -4,6 +4,7 @@ import pytest
 from fakes import source_collection
 
 
+@pytest.mark.requirement(308)
 def test_collections_are_listed_with_links_to_this_api(api):
     document = api.as_user(None).get("/collections").json
 
@@ -21,6 +22,14 @@ def test_a_collection_has_its_dimensions_and_summaries(api):
     assert None not in document.values()
 
 
+def test_a_collection_without_texts_is_named_by_its_id_and_its_bands(api):
+    bare = {name: value for name, value in source_collection("BARE").items() if name not in ("title", "keywords")}
+    api.backend.collections.put(bare, [])
+
+    document = api.get("/collections/BARE").json
+    assert (document["title"], document["keywords"]) == ("BARE", ["red", "nir"])
+
+
 def test_a_collection_that_is_not_there_or_not_mine_is_not_found(api):
     api.backend.collections.put(source_collection("PRIVATE"), [], owner="bob")
 
@@ -32,6 +41,7 @@ def test_a_collection_that_is_not_there_or_not_mine_is_not_found(api):
     assert api.get("/collections/NONE").json["code"] == "CollectionNotFound"
 
 
+@pytest.mark.requirement(330)
 def test_queryables_are_a_json_schema_made_of_the_summaries(api):
     response = api.get("/collections/SYNTHETIC/queryables")
 
@@ -107,3 +117,12 @@ def test_one_item_can_be_read(api):
 
     assert (item["id"], item["collection"]) == ("one", "SYNTHETIC")
     assert api.get("/collections/SYNTHETIC/items/none").status_code == 404
+
+
+@pytest.mark.requirement(301, 302, 322, 323)
+def test_collections_work_with_and_without_a_token(api):
+    for path in ("/collections", "/collections/SYNTHETIC"):
+        with_token, without = api.get(path), api.as_user(None).get(path)
+
+        assert (with_token.status_code, without.status_code) == (200, 200)
+        assert with_token.json == without.json

@@ -176,6 +176,7 @@ PROVOKED = {
 
 
 @pytest.mark.parametrize("code", PROVOKED)
+@pytest.mark.requirement(6, 7, 8, 826)
 def test_a_request_provokes_the_code(api, monkeypatch, code):
     response = PROVOKED[code](api, monkeypatch)
 
@@ -216,6 +217,7 @@ def test_a_database_that_is_gone_is_busy_and_says_when_to_ask_again(api, monkeyp
     assert "SELECT" not in response.get_data(as_text=True)
 
 
+@pytest.mark.requirement(494, 495, 497)
 def test_validation_tells_every_fault_with_its_node_what_is_allowed_and_what_was_probably_meant(api):
     backend = api.backend
     driver = WindowedDriver(backend.settings, backend.collections, backend.processes)

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from fakes import graph
 
 from openeo_plugin.api.http import normal_path, parse_json
 from openeo_plugin.errors import OpenEOError
@@ -21,6 +22,7 @@ JSON = {"Content-Type": "application/json"}
         ("OPTIONS", "/jobs", 204),
     ],
 )
+@pytest.mark.requirement(2, 3)
 def test_every_answer_allows_other_origins_and_shows_the_headers_clients_need(api, method, path, status):
     response = api(method, path)
 
@@ -34,6 +36,7 @@ def test_every_answer_allows_other_origins_and_shows_the_headers_clients_need(ap
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.requirement(1)
 def test_options_is_answered_without_a_body_on_any_path_and_without_a_token(api):
     for path in ("/", "/jobs", "/jobs/x/results", "/nowhere"):
         response = api.as_user(None)("OPTIONS", path)
@@ -69,6 +72,7 @@ def test_a_path_of_slashes_is_the_root():
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
+@pytest.mark.requirement(5)
 def test_what_is_not_strict_json_is_refused(api, body):
     response = api.post("/validation", data=body, headers=JSON)
 
@@ -136,3 +140,11 @@ def test_nul_in_an_address_is_refused(api):
 def test_answers_to_a_user_are_not_for_shared_caches(api):
     assert api.get("/jobs").headers["Cache-Control"] == "private, no-cache"
     assert "Authorization" in api.get("/collections").headers["Vary"]
+
+
+@pytest.mark.requirement(5)
+def test_texts_travel_as_utf_8_in_both_directions(api):
+    body = json.dumps({**graph("add", x=1, y=2), "summary": "Größe ☂ 𝒳"}, ensure_ascii=False).encode()
+    api("PUT", "/process_graphs/utf8", data=body, headers={"Content-Type": "application/json"})
+
+    assert "Größe ☂ 𝒳".encode() in api.get("/process_graphs/utf8").get_data()

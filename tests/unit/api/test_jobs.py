@@ -21,6 +21,7 @@ def _claimed(api, job_id):
     return job
 
 
+@pytest.mark.requirement(730, 734, 735, 736, 737, 750, 751, 752, 755)
 def test_a_job_is_created_and_not_started(api):
     response = api.post("/jobs", {**SUM, "title": "A sum", "job_options": {"memory": "2g"}, "budget": None})
 
@@ -35,12 +36,13 @@ def test_a_job_is_created_and_not_started(api):
     assert "progress" not in job
 
 
+@pytest.mark.requirement(710, 711, 714, 715)
 def test_lists_of_jobs_leave_the_process_out(api):
-    job_id = _create(api, description="long")
+    job_id = _create(api, description="long", title="Mine")
 
     (listed,) = api.get("/jobs").json["jobs"]
 
-    assert (listed["id"], listed["description"]) == (job_id, "long")
+    assert (listed["id"], listed["description"], listed["title"]) == (job_id, "long", "Mine")
     assert "process" not in listed
 
 
@@ -59,6 +61,7 @@ def test_lists_of_jobs_leave_the_process_out(api):
         ({**SUM, "budget": True}, "BudgetInvalid"),
     ],
 )
+@pytest.mark.requirement(731)
 def test_what_is_no_valid_job_is_refused_and_not_stored(api, body, code):
     response = api.post("/jobs", body)
 
@@ -94,6 +97,7 @@ def test_jobs_of_other_users_are_not_found(api):
     assert api.get(f"/jobs/{job_id}").json["status"] == "created"
 
 
+@pytest.mark.requirement(733, 760, 761, 763, 764, 765)
 def test_a_job_can_be_changed_until_it_is_started(api):
     job_id = _create(api, title="Old", job_options={"a": 1})
 
@@ -126,6 +130,7 @@ def test_bad_changes_are_refused(api, body, code):
     assert (response.status_code, response.json["code"]) == (400, code)
 
 
+@pytest.mark.requirement(700, 850, 851)
 def test_starting_is_202_and_does_nothing_while_queued_or_running(api):
     job_id = _create(api)
 
@@ -138,6 +143,7 @@ def test_starting_is_202_and_does_nothing_while_queued_or_running(api):
     assert api.get(f"/jobs/{job_id}").json["status"] == "running"
 
 
+@pytest.mark.requirement(754)
 def test_progress_and_usage_are_shown(api):
     job_id = _create(api)
     _claimed(api, job_id)
@@ -149,6 +155,7 @@ def test_progress_and_usage_are_shown(api):
     assert job["usage"] == {"cpu": {"value": 3, "unit": "s"}}
 
 
+@pytest.mark.requirement(890, 891)
 def test_cancelling_is_204_whatever_the_state(api):
     job_id = _create(api)
     assert api("DELETE", f"/jobs/{job_id}/results").status_code == 204
@@ -159,6 +166,7 @@ def test_cancelling_is_204_whatever_the_state(api):
     assert api.get(f"/jobs/{job_id}").json["status"] == "created"
 
 
+@pytest.mark.requirement(780, 781)
 def test_deleting_a_job_deletes_its_files(api):
     job_id = _create(api)
     folder = api.backend.settings.results_dir / job_id
@@ -171,6 +179,7 @@ def test_deleting_a_job_deletes_its_files(api):
     assert api.get(f"/jobs/{job_id}").status_code == 404
 
 
+@pytest.mark.requirement(800, 801, 802, 804, 805, 806, 807)
 def test_logs_follow_an_offset_a_level_and_pages(api):
     job_id = _create(api, log_level="debug")
     for level in ("debug", "info", "warning", "error"):
@@ -194,6 +203,7 @@ def test_bad_questions_to_a_log_are_refused(api, query):
     assert api.get(f"/jobs/{_create(api)}/logs?{query}").status_code == 400
 
 
+@pytest.mark.requirement(820, 822, 823, 824, 825)
 def test_an_estimate_tells_size_and_duration(api):
     job_id = _create(api, process=graph("save_result", files={"a.tif": ""}))
 
@@ -213,3 +223,16 @@ def test_an_update_without_a_body_is_refused_and_an_empty_one_changes_nothing(ap
     assert api("PATCH", path, json={}).status_code == 204
     after = api.get(path).json
     assert {**after, "updated": None} == {**before, "updated": None}
+
+
+@pytest.mark.requirement(698, 808)
+def test_messages_of_logs_are_cut_to_what_people_read(api):
+    from db.logs import MESSAGE_MAX_CHARACTERS
+
+    job_id = _create(api)
+    body = {"type": "xyz", "process": graph("load_collection", id="SYNTHETIC")}
+    service_id = api.post("/services", body).headers["OpenEO-Identifier"]
+    for log, path in ((api.backend.jobs, f"/jobs/{job_id}"), (api.backend.services, f"/services/{service_id}")):
+        log.log(path.rpartition("/")[2], "error", "x" * (MESSAGE_MAX_CHARACTERS + 1))
+        (entry,) = api.get(f"{path}/logs").json["logs"]
+        assert len(entry["message"]) == MESSAGE_MAX_CHARACTERS

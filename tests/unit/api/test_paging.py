@@ -3,7 +3,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from fakes import graph
+from fakes import graph, source_collection
 
 
 def _pages(api, path, key):
@@ -34,6 +34,40 @@ def test_pages_hold_everything_once_and_in_order(api):
 
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [id for page in pages for id in page] == _pages(api, "/jobs", "jobs")[0]
+
+
+def _fill(api):
+    """Three or more of everything that is listed; where each is listed, and under which key."""
+    job, service = "", ""
+    for number in range(3):
+        job = api.post("/jobs", {"process": graph("add", x=1, y=2)}).headers["OpenEO-Identifier"]
+        body = {"type": "xyz", "process": graph("load_collection", id="SYNTHETIC")}
+        service = api.post("/services", body).headers["OpenEO-Identifier"]
+        api("PUT", f"/process_graphs/p{number}", json=graph("add", x=1, y=2))
+        api.backend.collections.put(source_collection(f"C{number}"), [])
+    for message in ("one", "two", "three"):
+        api.backend.jobs.log(job, "info", message)
+        api.backend.services.log(service, "info", message)
+    return {
+        "/jobs": "jobs",
+        "/services": "services",
+        "/process_graphs": "processes",
+        "/processes": "processes",
+        "/collections": "collections",
+        f"/jobs/{job}/logs": "logs",
+        f"/services/{service}/logs": "logs",
+    }
+
+
+@pytest.mark.requirement(203, 204, 305, 306, 402, 403, 612, 613, 693, 712, 713, 803)
+def test_every_list_is_whole_without_a_limit_and_joined_by_links_with_one(api):
+    for path, key in _fill(api).items():
+        whole = _pages(api, path, key)
+        pages = _pages(api, f"{path}?limit=1", key)
+
+        assert len(whole) == 1, path
+        assert [id for page in pages for id in page] == whole[0], path
+        assert all(len(page) == 1 for page in pages), path
 
 
 def test_a_page_that_ends_with_the_list_has_no_next(api):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from fakes import graph
 
 
+@pytest.mark.requirement(201, 202)
 def test_processes_are_listed_with_and_without_a_token(api):
     document = api.as_user(None).get("/processes").json
 
@@ -26,12 +28,14 @@ def test_other_namespaces_are_not_found(api):
     assert api.get("/processes/nobody").status_code == 404
 
 
+@pytest.mark.requirement(490, 491)
 def test_a_valid_process_has_no_errors(api):
     response = api.post("/validation", graph("add", x=1, y=2))
 
     assert (response.status_code, response.json) == (200, {"errors": []})
 
 
+@pytest.mark.requirement(492, 493)
 def test_every_fault_is_told_with_code_and_node_and_status_200(api):
     process = {
         "process_graph": {
@@ -60,3 +64,26 @@ def test_large_pages_of_processes_are_the_whole_list_for_clients_that_read_no_se
 
     assert len(api.get("/processes?limit=50").json["processes"]) == 60
     assert len(api.get("/processes?limit=49").json["processes"]) == 49
+
+
+@pytest.mark.requirement(494, 495, 496)
+@pytest.mark.parametrize(
+    ("described", "word"),
+    [
+        ({"id": "a b"}, "id"),
+        ({"parameters": [{"name": "x", "schema": {"type": "nummer"}}]}, "parameter 'x'"),
+        ({"returns": {"schema": {"type": 5}}}, "return value"),
+        ({"returns": {"schema": {"type": "string"}}}, "expected string, got 3"),
+    ],
+)
+def test_what_stands_around_a_graph_is_validated_too(api, described, word):
+    (fault,) = api.post("/validation", {**graph("add", x=1, y=2), **described}).json["errors"]
+
+    assert fault["code"] == "ProcessInvalid"
+    assert word in fault["message"]
+
+
+def test_a_process_that_returns_what_it_says_is_valid(api):
+    for schema in ({"type": "number"}, [{"type": "string"}, {"type": "integer"}]):
+        process = {**graph("add", x=1, y=2), "id": "sum", "returns": {"description": "A sum.", "schema": schema}}
+        assert api.post("/validation", process).json == {"errors": []}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import re
 
+import pytest
 from fakes import graph
 
 
@@ -16,6 +17,7 @@ def _logs(api, response):
     return api.get(_link(response)).json["logs"]
 
 
+@pytest.mark.requirement(908)
 def test_a_synchronous_request_names_itself_its_costs_and_its_log(api):
     response = api.post("/result", {"process": graph("save_result", files={"a.tif": "x"})})
 
@@ -38,6 +40,7 @@ def test_the_log_of_a_failed_request_tells_code_and_node_and_no_trace(api):
     assert "SELECT" not in entry["message"]
 
 
+@pytest.mark.requirement(903)
 def test_the_log_keeps_what_is_as_severe_as_was_asked_for(api):
     body = {"process": graph("add", x=1, y=2)}
 

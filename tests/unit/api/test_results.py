@@ -35,6 +35,7 @@ def _asset(api, job_id):
     return _path(api.get(f"/jobs/{job_id}/results").json["assets"]["ndvi 1.tif"]["href"])
 
 
+@pytest.mark.requirement(860, 861, 867, 869, 872)
 def test_results_are_a_stac_collection_with_signed_assets(api, job_id):
     document = api.get(f"/jobs/{job_id}/results").json
 
@@ -47,6 +48,7 @@ def test_results_are_a_stac_collection_with_signed_assets(api, job_id):
     assert [one["rel"] for one in document["links"]] == ["self", "canonical", "item", "license"]
 
 
+@pytest.mark.requirement(871)
 def test_canonical_links_work_without_a_token(api, job_id):
     document = api.get(f"/jobs/{job_id}/results").json
     hrefs = {one["rel"]: one["href"] for one in document["links"]}
@@ -173,6 +175,7 @@ def test_a_link_out_of_the_folder_is_not_followed(api, job_id):
     assert api.get(f"/jobs/{job_id}/results/assets/leak.tif").json["code"] == "FileNotFound"
 
 
+@pytest.mark.requirement(863)
 def test_results_of_an_unfinished_job_are_refused(api):
     job_id = api.post("/jobs", {"process": graph("add", x=1, y=2)}).headers["OpenEO-Identifier"]
     for _ in range(3):
@@ -182,6 +185,7 @@ def test_results_of_an_unfinished_job_are_refused(api):
         api.backend.jobs.claim("worker", 30)
 
 
+@pytest.mark.requirement(862)
 def test_partial_results_need_a_job_that_runs(api):
     job_id = api.post("/jobs", {"process": graph("load_collection", id="SYNTHETIC")}).headers["OpenEO-Identifier"]
     path = f"/jobs/{job_id}/results?partial=true"
@@ -197,6 +201,7 @@ def test_partial_results_need_a_job_that_runs(api):
     assert [one["rel"] for one in running["links"]][:2] == ["self", "canonical"]
 
 
+@pytest.mark.requirement(861)
 def test_results_of_a_failed_job_are_424_with_the_last_error(api):
     job_id = api.post("/jobs", {"process": graph("add", x=1, y=2)}).headers["OpenEO-Identifier"]
     api.post(f"/jobs/{job_id}/results")
@@ -211,6 +216,7 @@ def test_results_of_a_failed_job_are_424_with_the_last_error(api):
     assert api.get(f"/jobs/{job_id}/results?partial=true").status_code == 424
 
 
+@pytest.mark.requirement(864)
 def test_results_tell_what_they_have_cost(api, job_id):
     assert api.get(f"/jobs/{job_id}/results").headers["OpenEO-Costs"] == "0"
 

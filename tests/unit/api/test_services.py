@@ -12,11 +12,20 @@ def _create(api, **fields):
     return response.headers["OpenEO-Identifier"]
 
 
+@pytest.mark.requirement(600, 601, 602, 603, 604)
 def test_service_types_work_with_and_without_a_token(api):
-    assert {"XYZ", "WMTS", "WMS"} <= set(api.as_user(None).get("/service_types").json)
-    assert api.get("/service_types").status_code == 200
+    types = api.as_user(None).get("/service_types").json
+
+    assert {"XYZ", "WMTS", "WMS"} <= set(types)
+    assert api.get("/service_types").json == types
+    for kind in types.values():
+        assert kind["title"]
+        assert kind["description"]
+        assert isinstance(kind["configuration"], dict)
+        assert isinstance(kind["process_parameters"], list)
 
 
+@pytest.mark.requirement(630, 636, 637, 638, 650, 651, 652, 654)
 def test_a_service_is_created_and_described(api):
     response = api.post("/services", {**LAYER, "title": "NDVI", "log_level": "debug", "note": "mine"})
 
@@ -32,12 +41,13 @@ def test_a_service_is_created_and_described(api):
     assert None not in service.values()
 
 
+@pytest.mark.requirement(610, 611, 614, 615)
 def test_lists_of_services_are_short(api):
-    service_id = _create(api, enabled=False)
+    service_id = _create(api, enabled=False, title="Mine")
 
     (listed,) = api.get("/services").json["services"]
 
-    assert (listed["id"], listed["enabled"]) == (service_id, False)
+    assert (listed["id"], listed["enabled"], listed["title"]) == (service_id, False, "Mine")
     assert "process" not in listed
 
 
@@ -56,6 +66,7 @@ def test_lists_of_services_are_short(api):
         ({"plan": "gold"}, "BillingPlanInvalid"),
     ],
 )
+@pytest.mark.requirement(631, 632, 633)
 def test_what_is_no_valid_service_is_refused_and_not_stored(api, change, code):
     response = api.post("/services", {**LAYER, **change})
 
@@ -63,6 +74,7 @@ def test_what_is_no_valid_service_is_refused_and_not_stored(api, change, code):
     assert api.get("/services").json["services"] == []
 
 
+@pytest.mark.requirement(660, 661, 662, 667, 668, 669)
 def test_a_service_can_be_changed(api):
     service_id = _create(api)
 
@@ -84,12 +96,14 @@ def test_a_service_can_be_changed(api):
         ({"process": graph("ad")}, "ProcessUnsupported"),
     ],
 )
+@pytest.mark.requirement(663)
 def test_bad_changes_are_refused(api, body, code):
     response = api("PATCH", f"/services/{_create(api)}", json=body)
 
     assert (response.status_code, response.json["code"]) == (400, code)
 
 
+@pytest.mark.requirement(664)
 def test_the_type_of_a_service_can_be_changed_in_any_case(api):
     service_id = _create(api)
 
@@ -97,6 +111,7 @@ def test_the_type_of_a_service_can_be_changed_in_any_case(api):
     assert api.get(f"/services/{service_id}").json["type"] == "WMTS"
 
 
+@pytest.mark.requirement(635, 666, 695)
 def test_a_log_keeps_what_is_as_severe_as_the_service_asks_for(api):
     service_id = _create(api, log_level="warning")
     for level in ("error", "warning", "info", "debug"):
@@ -118,6 +133,7 @@ def test_services_of_other_users_are_not_found(api):
         assert (response.status_code, response.json["code"]) == (404, "ServiceNotFound"), (method, path)
 
 
+@pytest.mark.requirement(680, 681)
 def test_a_deleted_service_is_gone(api):
     service_id = _create(api)
 
@@ -125,11 +141,19 @@ def test_a_deleted_service_is_gone(api):
     assert api.get(f"/services/{service_id}").status_code == 404
 
 
+@pytest.mark.requirement(690, 691, 692, 694, 696, 697)
 def test_logs_of_a_service_can_be_read(api):
     service_id = _create(api)
-    api.backend.services.log(service_id, "warning", "Too many tiles")
+    api.backend.services.log(service_id, "warning", "Too many tiles", code="TooManyRequests")
+    api.backend.services.log(service_id, "error", "Broken")
 
-    assert [entry["message"] for entry in api.get(f"/services/{service_id}/logs").json["logs"]] == ["Too many tiles"]
+    first, second = api.get(f"/services/{service_id}/logs").json["logs"]
+    assert (first["message"], first["level"], first["code"]) == ("Too many tiles", "warning", "TooManyRequests")
+    assert first["time"].endswith("Z")
+    later = api.get(f"/services/{service_id}/logs?offset={first['id']}").json["logs"]
+    assert [entry["id"] for entry in later] == [second["id"]]
+    severe = api.get(f"/services/{service_id}/logs?level=error").json
+    assert (severe["level"], [entry["message"] for entry in severe["logs"]]) == ("error", ["Broken"])
 
 
 def test_an_update_without_a_body_is_refused_and_an_empty_one_changes_nothing(api):

@@ -19,6 +19,7 @@ def _scratch(api):
 
 
 @pytest.mark.parametrize(("x", "y", "expected"), [(1, 2, b"3"), ([1], [2], b"[1,2]"), (True, False, b"1")])
+@pytest.mark.requirement(900, 905)
 def test_a_value_is_bare_json(api, x, y, expected):
     response = api.post("/result", {"process": graph("add", x=x, y=y)})
 
@@ -26,6 +27,7 @@ def test_a_value_is_bare_json(api, x, y, expected):
     assert response.headers["OpenEO-Identifier"]
 
 
+@pytest.mark.requirement(906)
 def test_one_file_comes_with_its_media_type_and_leaves_nothing_behind(api):
     response = api.post("/result", _files(**{"ndvi.tif": "pixels"}))
 
@@ -36,6 +38,7 @@ def test_one_file_comes_with_its_media_type_and_leaves_nothing_behind(api):
     assert _scratch(api) == []
 
 
+@pytest.mark.requirement(909)
 def test_several_files_come_as_tar(api):
     response = api.post("/result", _files(**{"a.tif": "one", "b.tif": "two"}))
 
@@ -81,6 +84,7 @@ def test_a_run_that_crashes_leaves_nothing_behind(api):
     assert _scratch(api) == []
 
 
+@pytest.mark.requirement(901)
 def test_an_invalid_process_is_refused_with_its_node(api):
     response = api.post("/result", {"process": graph("ad")})
 
@@ -92,3 +96,10 @@ def test_what_json_does_not_know_becomes_null():
     value = {"a": [float("nan"), float("inf"), 1.5, None, True], "b": np.array([1, 2]), 3: np.float32("nan")}
 
     assert json_value(value) == {"a": [None, None, 1.5, None, True], "b": [1, 2], "3": None}
+
+
+@pytest.mark.requirement(904)
+def test_what_clients_add_on_their_own_is_no_reason_to_refuse(api):
+    body = {"process": graph("add", x=1, y=2), "job_options": {"memory": "2g"}, "plan": "FREE", "budget": None}
+
+    assert api.post("/result", body).get_data() == b"3"

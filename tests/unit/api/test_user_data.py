@@ -4,6 +4,7 @@ import pytest
 from fakes import graph
 
 
+@pytest.mark.requirement(400, 410, 411, 413, 414, 420, 421, 430, 431)
 def test_a_process_can_be_stored_read_replaced_and_deleted(api):
     stored = {**graph("add", x=1, y=1), "summary": "Twice one", "id": "another", "description": None}
     assert api("PUT", "/process_graphs/twice", json=stored).status_code == 200
@@ -19,6 +20,7 @@ def test_a_process_can_be_stored_read_replaced_and_deleted(api):
     assert api("DELETE", "/process_graphs/twice").status_code == 404
 
 
+@pytest.mark.requirement(401, 404, 405)
 def test_lists_leave_the_graph_out(api):
     api("PUT", "/process_graphs/twice", json=graph("add", x=1, y=1))
 
@@ -35,6 +37,7 @@ def test_a_process_of_another_user_is_not_found(api):
     assert api.get("/process_graphs/mine").status_code == 200
 
 
+@pytest.mark.requirement(422)
 def test_an_incomplete_process_may_be_stored(api):
     draft = {"process_graph": {"a": {"process_id": "not_yet_there", "arguments": {}}}}
 
@@ -61,6 +64,7 @@ def test_predefined_ids_are_taken(api):
         ("good", {**graph("add"), "returns": 1}, "ProcessInvalid"),
     ],
 )
+@pytest.mark.requirement(412)
 def test_what_is_no_process_is_refused(api, name, body, code):
     response = api("PUT", f"/process_graphs/{name}", json=body)
 

@@ -95,6 +95,7 @@ def driver(tmp_path):
     database.dispose()
 
 
+@pytest.mark.requirement(9)
 def test_another_user_computes_with_a_public_process(driver):
     assert driver.validate(call("u:ann"), "bob") == []
     assert driver.plan(call("u:ann"), "bob").value == 8

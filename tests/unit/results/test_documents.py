@@ -107,6 +107,7 @@ def test_every_date_is_an_item_and_every_file_an_asset_of_the_collection(tmp_pat
     assert document["cube:dimensions"]["bands"]["values"] == ["B04", "SCL"]
 
 
+@pytest.mark.requirement(870)
 def test_an_asset_says_what_its_file_is(tmp_path):
     assets = written(tmp_path, cube())
     document, _ = result_documents(Job(), assets)
