@@ -130,7 +130,6 @@ ERRORS: dict[str, ErrorDefinition] = {
     "BandNotAvailable": ErrorDefinition(400, "There is no band '{band}'. Available: {available}{suggestion}"),
     "DistinctDimensionLabelsRequired": ErrorDefinition(400, "The labels of the dimension are not distinct."),
     "KernelDimensionsUneven": ErrorDefinition(400, "Rows and columns of the kernel must be uneven in number."),
-    "TargetDimensionExists": ErrorDefinition(400, "There is already a dimension '{dimension}'."),
     "GeometriesOverlap": ErrorDefinition(400, "The polygons overlap: a pixel must not belong to two of them."),
     "UnitMismatch": ErrorDefinition(
         400, "Distances are in metres, the coordinates of the geometries are not; use vector_reproject first."

@@ -42,7 +42,7 @@ def postgis_url(request: pytest.FixtureRequest) -> Iterator[str]:
     given = os.environ.get(POSTGRES_URL) or request.getfixturevalue("postgis_server").url
     url = make_url(given).set(drivername="postgresql+psycopg")
     name = f"openeo_test_{secrets.token_hex(4)}"
-    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    server = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)  # other tests restart it
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     ours = url.set(database=name).render_as_string(hide_password=False)

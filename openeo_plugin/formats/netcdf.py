@@ -101,7 +101,7 @@ def _require_suitable(description: CubeDescription) -> None:
 
 
 def variable_names(description: CubeDescription) -> tuple[str, ...]:
-    """The name of each band's variable: the band's, unless it is taken or netCDF forbids it; `var` for one without a name."""
+    """The name of each band's variable: the band's, unless it is taken or netCDF forbids it; `var` without a name."""
     used = {*description.names, "crs"}
     found = []
     for band in description.bands:

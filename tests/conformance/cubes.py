@@ -129,8 +129,8 @@ def cube_value(operator: Operator, window_px: tuple[int, int] | None = None) -> 
 
     Computed at once, or in windows of (rows, columns).
     """
-    from openeo_plugin.engine.window import assemble
     from openeo_plugin.engine.schedule import compute_all
+    from openeo_plugin.engine.window import assemble
 
     description = operator.description
     window = whole(description.grid)

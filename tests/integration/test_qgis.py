@@ -95,7 +95,8 @@ def uris(base, service, date):
     xyz = f"{base}/tiles/{service}/{{z}}/{{x}}/{{y}}.png" + (f"?time={date}" if date else "")
     return {
         "WMTS": f"{wmts}{dimension}&url={quote(capabilities, safe='')}",
-        "WMS": f"IgnoreGetMapUrl=1&crs=EPSG:3857&dpiMode=7&format=image/png&layers=map&styles=&url={quote(wms, safe='')}",
+        "WMS": "IgnoreGetMapUrl=1&crs=EPSG:3857&dpiMode=7&format=image/png&layers=map&styles="
+        f"&url={quote(wms, safe='')}",
         "XYZ": f"type=xyz&zmin=0&zmax=20&url={quote(xyz, safe='')}",
     }
 
