@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from openeo_plugin.cube.pixels import Array, Mask, Pixels
+from openeo_plugin.cube.pixels import Array, Mask, Palette, Pixels
 
 SLAB_VALUES = 1 << 17
 """Values of one band in a slab: half a megabyte as float32."""
@@ -47,6 +47,30 @@ def in_slabs(inputs: Sequence[Pixels], compute: Callable[[Sequence[Pixels]], Pix
     assert first is not None
     assert out is not None
     return Pixels(out, first.nodata, None if null is None else Mask(null), nan_marks=first.nan_marks)
+
+
+class PaletteTables:
+    """What a callback has made of the palettes it met: one evaluation of 256 entries serves every window of a plan.
+
+    Safe to use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bool, str, bytes, bytes], Palette] = {}
+
+    def evaluate(self, pixels: Pixels, compute: Callable[[Sequence[Pixels]], Pixels], *, exact: bool) -> Pixels:
+        """`compute` of one band in slabs, or from what is known of its palette."""
+        palette = pixels.palette
+        if palette is None or pixels.mask is not None:
+            return in_slabs([pixels], compute)
+        key = exact, palette.values.dtype.str, palette.values.tobytes(), palette.null.tobytes()
+        known = self._known.get(key)
+        if known is not None:
+            return Pixels(pixels.values, palette=known)
+        made = in_slabs([pixels], compute)
+        if made.palette is not None and made.mask is None and made.values is pixels.values:
+            self._known[key] = made.palette
+        return made
 
 
 def _cut(pixels: Pixels, part: Any) -> Pixels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from openeo_plugin.cube.dimensions import BandsDimension, Label, LabelledDimensi
 from openeo_plugin.cube.pixels import Block, Lanes, Pixels, stack
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.probe import Compute, as_pixels, band_of, empty_pixels, tells_null
-from openeo_plugin.engine.slabs import in_slabs
+from openeo_plugin.engine.slabs import PaletteTables, in_slabs
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class MapPixels:
     description: CubeDescription
     callback: Compute
     context: Any
+    tables: PaletteTables = field(default_factory=PaletteTables)
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The same pixels; nulls must be told from NaN, since the callback may ask."""
@@ -41,7 +42,7 @@ class MapPixels:
             value = self.callback(x=parts[0], context=self.context)
             return as_pixels(value, parts[0].shape).settled(exact=exact)
 
-        return in_slabs([pixels], compute)
+        return self.tables.evaluate(pixels, compute, exact=exact)
 
 
 def map_pixels(node: str, cube: Operator, callback: Compute, context: Any) -> MapPixels:
@@ -65,6 +66,7 @@ class ReduceBands:
     callback: Compute
     context: Any
     read: tuple[int, ...]
+    tables: PaletteTables = field(default_factory=PaletteTables)
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The bands that the callback reads."""
@@ -85,6 +87,8 @@ class ReduceBands:
             value = self.callback(data=lanes, context=self.context)
             return as_pixels(value, own).settled(exact=request.exact)
 
+        if len(elements) == 1:
+            return Block((self.tables.evaluate(elements[0], compute, exact=request.exact),))
         return Block((in_slabs(elements, compute) if elements else compute([]),))
 
 
