@@ -11,7 +11,7 @@ from openeo_plugin.api.http import json_body, json_response
 from openeo_plugin.api.paging import Page, page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
 from openeo_plugin.api.synchronous import json_value
-from openeo_plugin.api.user_data import check_description, process_summary, with_public_link
+from openeo_plugin.api.user_data import check_description, check_id, process_summary, with_public_link
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.graph.validate import mismatch
@@ -66,6 +66,8 @@ def validate_process(user: str | None) -> Response:
 
 def _description_faults(process: dict[str, Any]) -> list[OpenEOError]:
     try:
+        if process.get("id") is not None:
+            check_id(process["id"])
         check_description(process)
     except OpenEOError as error:
         return [error]

@@ -59,8 +59,7 @@ def store_user_process(user: str, process_graph_id: str) -> Response:
     not exist yet; faults show when it is used.
     """
     backend = the_backend()
-    if not _ID.fullmatch(process_graph_id):
-        raise OpenEOError("ProcessInvalid", reason=ID_RULE)
+    check_id(process_graph_id)
     if any(process["id"] == process_graph_id for process in backend.driver.processes()):
         raise OpenEOError("PredefinedProcessExists", process=process_graph_id)
     backend.processes.put(user, process_graph_id, _definition(json_body(), process_graph_id))
@@ -81,10 +80,14 @@ def _definition(body: dict[str, Any], process_graph_id: str) -> dict[str, Any]:
     return {**given, "id": process_graph_id}
 
 
-def check_description(body: dict[str, Any]) -> None:
-    """Raises: ProcessInvalid, for anything around a process graph that is not of the right form."""
-    if body.get("id") is not None and not (isinstance(body["id"], str) and _ID.fullmatch(body["id"])):
+def check_id(identifier: object) -> None:
+    """Raises: ProcessInvalid."""
+    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
         raise OpenEOError("ProcessInvalid", reason=ID_RULE)
+
+
+def check_description(body: dict[str, Any]) -> None:
+    """Raises: ProcessInvalid, for anything around a process graph, but its id, that is not of the right form."""
     kinds: dict[str, type] = {
         "summary": str,
         "description": str,

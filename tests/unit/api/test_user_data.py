@@ -20,6 +20,11 @@ def test_a_process_can_be_stored_read_replaced_and_deleted(api):
     assert api("DELETE", "/process_graphs/twice").status_code == 404
 
 
+def test_the_id_in_the_body_does_not_count_whatever_it_is(api):
+    assert api("PUT", "/process_graphs/evi", json={**graph("add", x=1, y=2), "id": "one scene"}).status_code == 200
+    assert api.get("/process_graphs/evi").json["id"] == "evi"
+
+
 @pytest.mark.requirement(401, 404, 405)
 def test_lists_leave_the_graph_out(api):
     api("PUT", "/process_graphs/twice", json=graph("add", x=1, y=1))
