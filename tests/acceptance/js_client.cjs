@@ -20,7 +20,7 @@ async function main(url, user, password, collection) {
   found.formats = (await connection.listFileTypes()).getOutputTypes();
   found.serviceTypes = Object.keys(await connection.listServiceTypes());
 
-  const builder = await connection.buildProcess("one scene");
+  const builder = await connection.buildProcess("one_scene");
   const cube = builder.load_collection(collection, null, ["2022-06-01", "2022-06-10"], ["B04", "B08"]);
   const ndvi = builder.reduce_dimension(cube, new Formula("($B08 - $B04) / ($B08 + $B04)"), "bands");
   const least = builder.reduce_dimension(ndvi, (data, c, b) => b.min(data), "t");
