@@ -26,7 +26,7 @@ from benchmarks.data import CRS, NORTH, STEP, WEST, Scene, polygons
 
 BLOCK = 512
 THREADS = 2
-GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 256}
+GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 256 << 20}
 TILED = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
 PACKED = {**TILED, "compress": "deflate", "predictor": 3, "num_threads": THREADS}
 _LOCAL = threading.local()
