@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:  # when run as a file
-    sys.path.insert(0, str(ROOT))
+if __name__ == "__main__" and not __package__:  # run as a file: modules here must not stand for those of Python
+    sys.path[0] = str(ROOT)
 
 from benchmarks import overheads, tiles  # noqa: E402
 from benchmarks.data import prepare, scenes  # noqa: E402

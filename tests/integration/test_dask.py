@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from instance import graph, mean_over_time, node
+from instance import Instance, graph, mean_over_time, node, until
 
 from config.settings import load_settings
 from db.collections import CollectionStore
@@ -175,3 +175,20 @@ def test_a_run_goes_on_alone_when_its_scheduler_is_lost(place: Place) -> None:
     closing[0].join()
     assert made.read_bytes() == expected
     assert time.monotonic() - started < 60
+
+
+def test_a_batch_job_of_a_real_worker_runs_on_a_cluster(tmp_path: Path) -> None:
+    instance = Instance(tmp_path, dask_address="local", memory_budget_bytes=str(2**24), threads="1")
+    try:
+        instance.prepare("ada", size=1100, dates=2)
+        instance.start_worker()
+        jobs = instance.backend.jobs
+        id = jobs.enqueue(jobs.create("ada", mean_over_time(bands=BANDS)).id, "ada").id
+        until(lambda: jobs.find(id).status not in ("queued", "running"), within_s=120)
+        job = jobs.find(id)
+        assert (job.status, job.error) == ("finished", None)
+        # two dates of four bands of uint16, read by the cluster and counted by the job
+        assert job.usage["input"]["value"] == pytest.approx(1100 * 1100 * 2 * 4 * 2 / 1e6, abs=1e-3)
+        assert list((instance.settings.data_dir / "windows").iterdir()) == []
+    finally:
+        instance.close()
