@@ -1,7 +1,7 @@
 """Kill -9 at random moments: no job is lost, stuck, run twice to its end or left with half a result.
 
-OPENEO_CRASH_ROUNDS (default 8 on each database, 25 in CI) sets the number of kills, OPENEO_CRASH_SEED the random numbers.
-"""
+OPENEO_CRASH_ROUNDS (default 8 on each database, 25 in CI) sets the number of kills, OPENEO_CRASH_SEED the random
+numbers.
 
 from __future__ import annotations
 
