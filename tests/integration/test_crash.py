@@ -2,6 +2,7 @@
 
 OPENEO_CRASH_ROUNDS (default 8 on each database, 25 in CI) sets the number of kills, OPENEO_CRASH_SEED the random
 numbers.
+"""
 
 from __future__ import annotations
 
