@@ -26,7 +26,8 @@ from benchmarks.data import CRS, NORTH, STEP, WEST, Scene, polygons
 
 BLOCK = 512
 THREADS = 2
-GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 256 << 20}
+# In bytes, as rasterio wants it: a row of blocks and the next, which the halo of W5 reads twice.
+GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 32 << 20}
 TILED = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
 PACKED = {**TILED, "compress": "deflate", "predictor": 3, "num_threads": THREADS}
 _LOCAL = threading.local()

@@ -36,7 +36,7 @@ def project(workload: str, folder: Path, size: int, work: Path, **options: Any) 
     """Compile and run the graph through the driver; one small run before, so that kernels are loaded."""
     from openeo_plugin.engine.operator import RunContext
 
-    _, driver = open_driver(folder, work / "catalogue", **options)
+    _, driver = open_driver(folder, work / f"catalogue-{folder.name}", **options)
     out = work / "project"
     out.mkdir(parents=True, exist_ok=True)
     context, cpu_s = RunContext(), list[float]()

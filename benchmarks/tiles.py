@@ -78,7 +78,7 @@ def _in_process(folder: Path, size: int, work: Path) -> Iterator[Row]:
     from services.style import bind
     from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
 
-    _, driver = open_driver(folder, work / "catalogue")
+    _, driver = open_driver(folder, work / f"catalogue-{folder.name}")
     bound = Tiles(folder, size)
     check_configuration(STYLE)
     for dates in (1, 10):
