@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--dates", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--large", action="store_true", help="W1 at 8192 pixels too; makes 11 GB of data")
+    parser.add_argument("--large", action="store_true", help="W1 at 8192 pixels too; makes four times the data")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BENCH_DATA", "build/bench-data")))
     given = parser.parse_args()
     given.data.mkdir(parents=True, exist_ok=True)
