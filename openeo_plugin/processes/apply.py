@@ -6,6 +6,7 @@ from typing import Any
 
 from openeo_plugin.cube.dimensions import SpatialDimension
 from openeo_plugin.engine.operators import along, callbacks
+from openeo_plugin.engine.operators.along_space import apply_along_space
 from openeo_plugin.engine.operators.spatial import reduce_spatial as reduce_spatially
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import process
@@ -44,7 +45,7 @@ def apply_dimension(
     Args:
         data: any cube.
         process: gives an array for an array of values, whose labels are those of the dimension.
-        dimension: along which the values are taken; bands or any other dimension but x and y.
+        dimension: along which the values are taken. Along x or y whole rows or columns must fit into memory.
         target_dimension: where the values go, in place of the dimension: one that has a single label, or a new one of
             type `other`. Null for the dimension itself.
         context: handed on to the process.
@@ -52,7 +53,11 @@ def apply_dimension(
     Raises: DimensionNotAvailable.
     Source: openeo-processes 2.0.0-rc.2, apply_dimension.
     """
-    return along.apply_along(environment.node, data, dimension, target_dimension, process, context)
+    description = data.description
+    names = {d.name for d in description.dimensions if isinstance(d, SpatialDimension)}
+    spatial = description.dimension(dimension).name in names or target_dimension in names
+    describe = apply_along_space if spatial else along.apply_along
+    return describe(environment.node, data, dimension, target_dimension, process, context)
 
 
 @process(level="L1", categories=["cubes", "reducer"])

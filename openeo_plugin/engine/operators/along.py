@@ -159,18 +159,14 @@ def as_lanes(value: Any, shape: tuple[int, ...]) -> Lanes:
 def apply_along(
     node: str, cube: Operator, name: str, target: str | None, callback: Compute, context: Any
 ) -> ApplyAlong:
-    """Describe `apply_dimension` along a dimension with labels.
+    """Describe `apply_dimension` along a dimension with labels, into one with labels.
 
-    Raises: DimensionNotAvailable; DimensionLabelCountMismatch if the target has several labels; FeatureUnsupported
-        for x and y; what the callback raises when probed.
+    Raises: DimensionNotAvailable; DimensionLabelCountMismatch if the target has several labels; what the callback
+        raises when probed.
     """
     description = cube.description
     dimension = description.dimension(name)
     found = None if target in (None, name) else next((d for d in description.dimensions if d.name == target), None)
-    for d in (dimension, found):
-        if isinstance(d, SpatialDimension):
-            reason = f"arrays along the spatial dimension '{d.name}' are not available; use a labelled dimension."
-            raise OpenEOError("FeatureUnsupported", reason=reason)
     assert not isinstance(dimension, SpatialDimension)
     assert not isinstance(found, SpatialDimension)
     if found is not None and len(found.labels) != 1:

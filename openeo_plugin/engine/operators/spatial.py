@@ -16,7 +16,7 @@ from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import Label, SpatialDimension
 from openeo_plugin.cube.grid import Grid, Window
-from openeo_plugin.cube.pixels import Array, Block, Lanes, Pixels
+from openeo_plugin.cube.pixels import Array, Block, Lanes, Mask, Pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.pinned import pin
 from openeo_plugin.engine.probe import Compute, as_pixels, band_of, empty_pixels
@@ -107,9 +107,15 @@ def reduce_spatial(node: str, cube: Operator, axes: tuple[str, ...], callback: C
 
 
 def _probed(description: CubeDescription, band: Band, axes: tuple[str, ...], callback: Compute, context: Any) -> Band:
-    empty = empty_pixels(band, description)
+    lanes = empty_lanes(description, band, axes)
+    rest = lanes.stack().shape[1:]
+    return band_of(as_pixels(callback(data=lanes, context=context), rest), band.name, band)
+
+
+def empty_lanes(description: CubeDescription, band: Band, axes: tuple[str, ...]) -> Lanes:
+    """The values along what is folded, for no pixels: (n, *labelled, 0)."""
     labels = coordinates_along(description.grid, axes)
     count = len(labels) if labels is not None else description.grid.shape[0] * description.grid.shape[1]
-    rest = (*empty.shape[:-2], 0)
-    lanes = Lanes(labels, stacked=Pixels(np.empty((count, *rest), band.dtype), band.nodata))
-    return band_of(as_pixels(callback(data=lanes, context=context), rest), band.name, band)
+    shape = (count, *empty_pixels(band, description).shape[:-2], 0)
+    mask = Mask(np.zeros(shape, bool)) if band.nullable else None
+    return Lanes(labels, stacked=Pixels(np.empty(shape, band.dtype), band.nodata, mask))
