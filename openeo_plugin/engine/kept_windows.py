@@ -1,4 +1,4 @@
-"""Computed windows on disk, so that a job whose worker died goes on where it was.
+"""Computed windows on disk: a job whose worker died goes on where it was, one that ends early leaves what it has.
 
 Independent of the file format: what is kept are the pixels that a writer is given. A run starts to keep windows only
 after a while, as keeping costs a write of the uncompressed result; a short job does better to start again.
@@ -7,7 +7,9 @@ after a while, as keeping costs a write of the uncompressed result; a short job 
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import shutil
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -17,7 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Block, Mask, Pixels
+
+_PLAN = ".plan"
+_KEY = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)-(\d+)\.npz")
+_SHARE_OF_FREE_DISK = 4
 
 
 @dataclass
@@ -27,15 +34,43 @@ class KeptWindows:
     Args:
         folder: created with the first window that is kept.
         after_s: windows computed in the first seconds of a run are not kept.
-        max_bytes: no more is kept once the folder holds so much.
+        max_bytes: no more is kept once the folder holds so much; nor more than a quarter of what was free on the disk.
+        plan: tells what is computed; windows of another plan are of no use to this one.
     """
 
     folder: Path
     after_s: float = 20.0
     max_bytes: int = 64 << 30
     reused: int = 0
+    plan: str = ""
     _held_bytes: int = 0
     _started: float = field(default_factory=time.monotonic)
+
+    def belong_to(self, plan: str) -> None:
+        """Say what is computed, before the first window. What is here of another plan goes."""
+        self.plan = plan
+        if self.folder.exists() and not is_of_plan(self.folder, plan):
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._held_bytes = sum(file.stat().st_size for file in self.folder.glob("*.npz"))
+        parent = next((folder for folder in self.folder.parents if folder.exists()), None)
+        if parent is not None:
+            self.max_bytes = min(
+                self.max_bytes, self._held_bytes + shutil.disk_usage(parent).free // _SHARE_OF_FREE_DISK
+            )
+
+    def keep_from_now_on(self) -> None:
+        """Keep every window, however short the run has been."""
+        self.after_s = 0.0
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether windows are kept by now."""
+        return not self.is_full and time.monotonic() - self._started >= self.after_s
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more windows are kept."""
+        return self._held_bytes >= self.max_bytes
 
     def has(self, key: str) -> bool:
         """Whether the blocks of a window are here."""
@@ -49,13 +84,54 @@ class KeptWindows:
 
     def store(self, key: str, blocks: list[Block]) -> None:
         """Keep the blocks of a window, if it is worth it. If the disk is full, nothing more is kept."""
-        if time.monotonic() - self._started < self.after_s or self._held_bytes >= self.max_bytes:
+        if not self.is_worth_it:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._open()
             self._held_bytes += write_blocks(self.folder, key, blocks)
         except OSError:
             self._held_bytes = self.max_bytes
+
+    def _open(self) -> None:
+        if not self.folder.is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / _PLAN).write_text(self.plan)
+
+
+@dataclass(frozen=True)
+class KeptPlace:
+    """A window that is kept: which pixels of which group of cubes on one grid."""
+
+    group: int
+    y: int
+    x: int
+    height: int
+    width: int
+
+    @property
+    def key(self) -> str:
+        """As `window_key`."""
+        return f"{self.group}-{self.y}-{self.x}-{self.height}-{self.width}"
+
+    def window(self, grid: Grid) -> Window:
+        """On the grid of the group."""
+        return Window(grid, self.y, self.x, self.height, self.width)
+
+
+def kept_places(folder: Path) -> list[KeptPlace]:
+    """The windows that are kept in a folder, in order."""
+    names = sorted(file.name for file in folder.glob("*.npz"))
+    found = (_KEY.fullmatch(name) for name in names)
+    places = [KeptPlace(*map(int, match.groups())) for match in found if match]
+    return sorted(places, key=lambda place: (place.group, place.y, place.x, -place.height, -place.width))
+
+
+def is_of_plan(folder: Path, plan: str) -> bool:
+    """Whether the windows in a folder were computed by this plan."""
+    try:
+        return (folder / _PLAN).read_text() == plan
+    except OSError:
+        return False
 
 
 def read_blocks(folder: Path, key: str) -> list[Block] | None:

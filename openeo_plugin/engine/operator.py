@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Block
+from openeo_plugin.errors import OpenEOError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +56,30 @@ class WindowKeep(Protocol):
         """Keep blocks, or don't bother."""
         ...
 
+    def keep_from_now_on(self) -> None:
+        """Don't ask whether it is worth it."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more blocks are kept."""
+        ...
+
 
 @dataclass
 class RunContext:
     """What a run shares with its operators: the wish to stop, and counters.
 
     Safe to use from many threads. `entering` is told the node that is about to be computed, `kept` holds windows of
-    an earlier attempt.
+    an earlier attempt; with it, a source that can't be read does not stop the rest, and `on_unreadable` is told each
+    fault.
     """
 
     cancel: threading.Event = field(default_factory=threading.Event)
     bytes_read: int = 0
     entering: Callable[[str], None] | None = None
     kept: WindowKeep | None = None
+    on_unreadable: Callable[[OpenEOError], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:

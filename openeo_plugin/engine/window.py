@@ -27,14 +27,15 @@ def compute_window(
         part_px: at most so many (rows, columns) are computed at once.
     Raises: OpenEOError with the node at fault; Canceled.
     """
-    parts = list(_parts(window, part_px))
+    parts = list(cut(window, part_px))
     made = [compute_all([(o, everything(o.description, part)) for o in operators], context) for part in parts]
     if len(parts) == 1:
         return made[0]
     return [assemble(window, parts, [own[i] for own in made]) for i in range(len(operators))]
 
 
-def _parts(window: Window, size: tuple[int, int]) -> Iterator[Window]:
+def cut(window: Window, size: tuple[int, int]) -> Iterator[Window]:
+    """The parts of a window, of at most so many rows and columns, row by row."""
     for y in range(0, window.height, size[0]):
         for x in range(0, window.width, size[1]):
             yield Window(
