@@ -133,7 +133,7 @@ class Door:
         asked = tile_of(self._face, rest, query, dated=bool(opened.served.dates.labels))
         if asked is None:
             return None
-        content = opened.served.kept_tile(asked.tile, asked.time, asked.image_format)
+        content = opened.served.kept_tile(asked.tile, asked.time, asked.image_format, asked.matrix_set)
         return (content, MEDIA_TYPES[asked.image_format]) if content is not None else None
 
     async def _compute(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:

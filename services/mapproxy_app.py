@@ -16,10 +16,10 @@ from mapproxy.wsgiapp import MapProxyApp
 from openeo_plugin.errors import OpenEOError
 from services.dates import Dates
 from services.legend import legend_size
-from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration, epsg_of
+from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration
 from services.matrix_sets import matrix_sets
 from services.ows_request import MAX_MAP_PX
-from services.served import ServedService
+from services.served import ServedService, epsg_of
 from services.service_type import LAYER
 from services.tile_matrix import WEB_MERCATOR
 from services.xml_text import xml_text

@@ -25,8 +25,8 @@ from mapproxy.srs import SRS
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
 from services.legend import legend, legend_size
-from services.served import GEOGRAPHIC, MERCATOR_LATITUDE, MapRequest, ServedService
-from services.tile_matrix import grid_of, tile_at
+from services.served import MERCATOR_LATITUDE, MapRequest, ServedService, epsg_of
+from services.tile_matrix import GEOGRAPHIC, WEB_MERCATOR_QUAD, Bounds, Tile, grid_of
 
 SOURCE_TYPE = "openeo_service"
 
@@ -85,13 +85,22 @@ class ServiceMap(MapLayer):
         width, height = query.size
         geobox = grid_of(query.bbox, width, height, crs)
         image_format = "jpeg" if ImageFormat(query.format).ext == "jpeg" else "png"
-        request = MapRequest(geobox, time_of(query.dimensions), tile_at(query.bbox, crs))
+        matrix_set, tile = self._tile(query.bbox, crs)
+        request = MapRequest(geobox, time_of(query.dimensions), tile, matrix_set)
         try:
             content = self.served.picture(request, image_format)
         except Exception as error:
             raise SourceError(_message(error)) from error
         options = ImageOptions(transparent=image_format == "png", format=f"image/{image_format}")
         return ImageResult(BytesIO(content), size=query.size, image_opts=options)
+
+    def _tile(self, bounds: Bounds, crs: str) -> tuple[str, Tile | None]:
+        """The tile matrix set and the tile in it that bounds are."""
+        for one in self.served.tile_matrix_sets.values():
+            tile = one.tile_at(bounds) if one.crs == crs else None
+            if tile:
+                return one.id, tile
+        return WEB_MERCATOR_QUAD.id, None
 
 
 class ServiceInfo(InfoLayer):
@@ -137,13 +146,6 @@ def extent_of(served: ServedService) -> MapExtent:
         return MapExtent((west, south, east, north), SRS(GEOGRAPHIC))
     crs = epsg_of(served) or GEOGRAPHIC
     return MapExtent(served.bounds(crs), SRS(crs))
-
-
-def epsg_of(served: ServedService) -> str | None:
-    """`EPSG:n` of the data's CRS, if it has such a code."""
-    crs = served.description.grid.crs
-    code = crs.epsg if crs is not None else None
-    return f"EPSG:{code}" if code else None
 
 
 def crs_of(srs: Any) -> str:

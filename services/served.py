@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,15 @@ from services.dates import Dates, dates_of, selection
 from services.geotiff import geotiff
 from services.readable import Readable, read
 from services.style import Style, bind
-from services.tile_matrix import WEB_MERCATOR, zoom_of
+from services.tile_matrix import (
+    GEOGRAPHIC,
+    WEB_MERCATOR,
+    WEB_MERCATOR_QUAD,
+    WORLD_CRS84_QUAD,
+    TileMatrixSet,
+    native_set,
+    zoom_of,
+)
 from services.tile_store import KeptTiles, TileKey
 from services.visit import current_context
 
@@ -31,7 +39,6 @@ Bounds = tuple[float, float, float, float]
 Planner = Callable[[Mapping[str, Any]], Readable]
 
 KEPT_FORMATS = frozenset({"png", "jpeg", "webp"})
-GEOGRAPHIC = "EPSG:4326"
 MERCATOR_LATITUDE = 85.05112877980659
 
 
@@ -43,12 +50,14 @@ class MapRequest:
         geobox: the pixels wanted.
         time: the date as the client wrote it; None for the service's default.
         tile: (z, x, y), rows counted from the north, if a tile is asked for.
+        matrix_set: id of the tile matrix set of `tile`.
         context: canceled when the client has left.
     """
 
     geobox: GeoBox
     time: str | None = None
     tile: tuple[int, int, int] | None = None
+    matrix_set: str = WEB_MERCATOR_QUAD.id
     context: RunContext = field(default_factory=current_context)
 
     @property
@@ -102,13 +111,30 @@ class ServedService:
         """From now on keep the pictures of tiles."""
         self._tiles = tiles
 
-    def kept_tile(self, tile: tuple[int, int, int], time: str | None, image_format: str) -> bytes | None:
+    @property
+    def tiles(self) -> KeptTiles | None:
+        """Where pictures of tiles are kept; None if they are not."""
+        return self._tiles
+
+    def kept_tile(
+        self,
+        tile: tuple[int, int, int],
+        time: str | None,
+        image_format: str,
+        matrix_set: str = WEB_MERCATOR_QUAD.id,
+    ) -> bytes | None:
         """The picture of a tile, if it was kept."""
         if self._tiles is None:
             return None
         with suppress(OpenEOError):
-            return self._tiles.get(TileKey(tile, self.dates.label(time), image_format))
+            return self._tiles.get(TileKey(tile, self.dates.label(time), image_format, matrix_set))
         return None
+
+    @cached_property
+    def tile_matrix_sets(self) -> dict[str, TileMatrixSet]:
+        """Those of the world and, if there is one, that of the data, by their id."""
+        own = native_set(self.description.grid, epsg_of(self), self.tile_size)
+        return {one.id: one for one in (WEB_MERCATOR_QUAD, WORLD_CRS84_QUAD, own) if one}
 
     @property
     def tile_size(self) -> int:
@@ -141,7 +167,7 @@ class ServedService:
             return self._nothing(request.geobox, image_format)
         if self._tiles is None or request.tile is None or image_format not in KEPT_FORMATS:
             return self._made(request, index, image_format)
-        key = TileKey(request.tile, self.dates.label(request.time), image_format)
+        key = TileKey(request.tile, self.dates.label(request.time), image_format, request.matrix_set)
         content = self._tiles.get(key) if request.geobox.shape == (self.tile_size,) * 2 else None
         if content is None:
             content = self._made(request, index, image_format)
@@ -211,7 +237,8 @@ class ServedService:
         return west < data[2] and east > data[0] and south < data[3] and north > data[1]
 
     def _arguments(self, request: MapRequest) -> dict[str, Any]:
-        z, x, y = request.tile or (None, None, None)
+        in_web_mercator = request.tile is not None and request.matrix_set == WEB_MERCATOR_QUAD.id
+        z, x, y = request.tile if request.tile and in_web_mercator else (None, None, None)
         box = request.geobox.boundingbox.bbox
         west, south, east, north = transform_bounds(request.crs, GEOGRAPHIC, *box, densify_pts=21)
         extent = {"west": west, "south": south, "east": east, "north": north}
@@ -239,6 +266,13 @@ def map_description(plan: Readable) -> CubeDescription:
         reason = "a map needs a raster cube with the dimensions x and y and a CRS as its result"
         raise OpenEOError("ProcessGraphInvalid", reason=reason)
     return description
+
+
+def epsg_of(served: ServedService) -> str | None:
+    """`EPSG:n` of the data's CRS, if it has such a code."""
+    crs = served.description.grid.crs
+    code = crs.epsg if crs is not None else None
+    return f"EPSG:{code}" if code else None
 
 
 def _transformed(grid: GeoBox, crs: str) -> Bounds:

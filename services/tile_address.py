@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from services.service_type import LAYER
+from services.tile_matrix import NATIVE, WEB_MERCATOR_QUAD
 
 _FORMAT = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", None: "png"}
 _XYZ = re.compile(r"/(?P<z>\d{1,2})/(?P<x>\d{1,9})/(?P<y>\d{1,9})(?:\.(?P<ending>png|jpg|jpeg|webp))?")
 _WMTS = re.compile(
-    rf"/wmts/{LAYER}/WebMercatorQuad(?:512)?/(?P<time>[A-Za-z0-9_.,:-]{{1,64}}/)?"
+    rf"/wmts/{LAYER}/(?:(?P<world>WebMercatorQuad|WorldCRS84Quad)(?:512)?|Native)/(?P<time>[A-Za-z0-9_.,:-]{{1,64}}/)?"
     r"(?P<z>\d{1,2})/(?P<x>\d{1,9})/(?P<y>\d{1,9})\.(?P<ending>png)"
 )
 
 
 @dataclass(frozen=True)
 class TileAddress:
-    """A tile (z, x, y), rows counted from the north, the date as the client wrote it, and the format."""
+    """A tile (z, x, y) of a tile matrix set, rows counted from the north, the date as the client wrote it, a format."""
 
     tile: tuple[int, int, int]
     time: str | None
     image_format: str
+    matrix_set: str = WEB_MERCATOR_QUAD.id
 
 
 def tile_of(face: str, path: str, query: bytes, dated: bool) -> TileAddress | None:
@@ -37,9 +39,11 @@ def tile_of(face: str, path: str, query: bytes, dated: bool) -> TileAddress | No
     if found is None or face not in ("tiles", "ogc"):
         return None
     given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    time = given.get("time")
+    time, matrix_set = given.get("time"), WEB_MERCATOR_QUAD.id
     if face == "ogc":
+        matrix_set = found["world"] or NATIVE
         time = (found["time"] or "").rstrip("/") or None
         if bool(time) != dated:
             return None
-    return TileAddress((int(found["z"]), int(found["x"]), int(found["y"])), time, _FORMAT[found["ending"]])
+    tile = int(found["z"]), int(found["x"]), int(found["y"])
+    return TileAddress(tile, time, _FORMAT[found["ending"]], matrix_set)

@@ -1,6 +1,6 @@
 """Pictures of tiles that were made once, kept as files.
 
-folder / access domain / service / version of service and data / date and format / z / x / y
+folder / access domain / service / version of service and data / date, format and tile matrix set / z / x / y
 
 So a changed service or changed data never shows an old picture, and what a private service shows lies apart. The
 folder is kept below a size; the pictures that were made first go first.
@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.tile_matrix import WEB_MERCATOR_QUAD
+
 log = logging.getLogger(__name__)
 
 _KEEP = 0.8  # of the limit, when room is made
@@ -31,6 +33,7 @@ class TileKey:
     tile: tuple[int, int, int]
     label: str | None
     image_format: str
+    matrix_set: str = WEB_MERCATOR_QUAD.id
 
 
 class TileStore:
@@ -102,6 +105,10 @@ class KeptTiles:
         except OSError:
             return None
 
+    def has(self, key: TileKey) -> bool:
+        """Whether a picture was kept."""
+        return self._path(key).is_file()
+
     def put(self, key: TileKey, content: bytes) -> None:
         """Keep a picture. A full or broken disk is no fault of the client."""
         path = self._path(key)
@@ -121,7 +128,7 @@ class KeptTiles:
         """No text of a client stands in it: dates are labels of the cube, and hashed."""
         z, x, y = key.tile
         label = hashlib.sha256((key.label or "").encode()).hexdigest()[:16]
-        return self.folder / f"{label}-{key.image_format}" / str(z) / str(x) / str(y)
+        return self.folder / f"{label}-{key.image_format}-{key.matrix_set}" / str(z) / str(x) / str(y)
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, str]]:

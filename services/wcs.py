@@ -21,8 +21,7 @@ from services.access import OpenServices
 from services.axes import Axes, axes_of
 from services.dates import selection
 from services.geotiff import geotiff
-from services.mapproxy_source import epsg_of
-from services.served import MapRequest, ServedService
+from services.served import MapRequest, ServedService, epsg_of
 from services.visit import current_context, public_segment
 from services.wcs_documents import capabilities, coverage_descriptions
 from services.wcs_exception import WcsError

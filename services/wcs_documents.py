@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from openeo_plugin.cube.bands import Band
 from services.axes import Axes
-from services.served import GEOGRAPHIC, ServedService
+from services.served import ServedService
+from services.tile_matrix import GEOGRAPHIC
 from services.wcs_request import COVERAGE, coverages, field_names
 from services.xml_text import xml_text
 

@@ -23,8 +23,8 @@ from services.access import OpenServices
 from services.answers import answer_errors
 from services.reader import PlanReader
 from services.render import MEDIA_TYPES, preview_grid
-from services.served import GEOGRAPHIC, MapRequest, ServedService
-from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
+from services.served import MapRequest, ServedService
+from services.tile_matrix import GEOGRAPHIC, WEB_MERCATOR, grid_of, tile_bounds
 from services.visit import public_segment
 
 Format = Literal["png", "jpeg", "jpg", "webp", "npy", "tif"]

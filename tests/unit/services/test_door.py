@@ -169,9 +169,16 @@ def test_answers_of_private_services_are_for_their_reader(enter):
     assert "Authorization" in answer.headers["vary"]
 
 
-@pytest.mark.parametrize("face", ["tiles", "ogc"])
-def test_a_tile_is_computed_once(enter, face, fakes):
-    path = {"tiles": TILE, "ogc": "wmts/map/WebMercatorQuad/2020-06-21/12/2218/1470.png"}[face]
+@pytest.mark.parametrize(
+    ("face", "path"),
+    [
+        ("tiles", TILE),
+        ("ogc", "wmts/map/WebMercatorQuad/2020-06-21/12/2218/1470.png"),
+        ("ogc", "wmts/map/WorldCRS84Quad/2020-06-21/11/2218/510.png"),
+        ("ogc", "wmts/map/Native/2020-06-21/0/0/0.png"),
+    ],
+)
+def test_a_tile_is_computed_once(enter, face, path, fakes):
     way = enter(face, tiles=True)
     first, second = way.client.get(f"/abc/{path}"), way.client.get(f"/abc/{path}")
     assert first.content == second.content
