@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from openeo_plugin.errors import OpenEOError
 
 Instant = np.datetime64
+_FIRST, _LAST = np.datetime64(datetime.min, "us"), np.datetime64(datetime.max, "us")
 _PARTIAL = re.compile(r"^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?$")
 
 
@@ -28,9 +29,13 @@ def parse_instant(text: str) -> Instant:
         return np.datetime64(datetime(year, month, day), "us")
     leap = ":60" in text[16:20]
     moment = datetime.fromisoformat(text.replace(":60", ":59", 1) if leap else text)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(moment, "us") + (np.timedelta64(1, "s") if leap else np.timedelta64(0, "s"))
+    instant = np.datetime64(moment.replace(tzinfo=None), "us") - np.timedelta64(moment.utcoffset() or timedelta(0))
+    instant += np.timedelta64(1, "s") if leap else np.timedelta64(0, "s")
+    if leap and instant - instant.astype("datetime64[D]") >= np.timedelta64(1, "s"):
+        raise ValueError(f"'{text}' is no leap second: these come before midnight UTC.")
+    if not _FIRST <= instant <= _LAST:
+        raise ValueError(f"'{text}' lies outside of the years 1 to 9999 in UTC.")
+    return instant
 
 
 def format_instant(instant: Instant) -> str:

@@ -6,7 +6,15 @@ from fractions import Fraction
 from typing import Annotated, Any
 
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.processes.moments import UNITS_MONTHS, UNITS_NS, Moment, read, shifted
+from openeo_plugin.processes.moments import (
+    UNITS_MONTHS,
+    UNITS_NS,
+    Moment,
+    instant_months_later_ns,
+    months_apart,
+    read,
+    shifted,
+)
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import BooleanOrNull, Number
 
@@ -89,10 +97,7 @@ def date_difference(date1: Date, date2: Date, unit: Unit = "second") -> Number:
     """
     first = moment_of(date1, "date_difference", "date1")
     second = moment_of(date2, "date_difference", "date2")
-    try:
-        difference = _difference(first, second, unit)
-    except ValueError as error:
-        raise _invalid("date_difference", "date2", str(error)) from None
+    difference = _difference(first, second, unit)
     return int(difference) if difference.denominator == 1 else float(difference)
 
 
@@ -106,16 +111,18 @@ def _difference(first: Moment, second: Moment, unit: str) -> Fraction:
 
 def _months_between(start: Moment, end: Moment, unit: str) -> Fraction:
     """How many months (or years) `end` lies after `start`; it must not lie before."""
-    days = (end.instant_ns - start.instant_ns) // UNITS_NS["day"]
-    whole = days // (31 * UNITS_MONTHS[unit])
-    while _instant_later(start, whole + 1, unit) <= end.instant_ns:
+    size = UNITS_MONTHS[unit]
+
+    def later_ns(units: int) -> int:
+        return instant_months_later_ns(start, units * size)
+
+    whole = months_apart(start, end) // size
+    while later_ns(whole) > end.instant_ns:
+        whole -= 1
+    while later_ns(whole + 1) <= end.instant_ns:
         whole += 1
-    since, until = _instant_later(start, whole, unit), _instant_later(start, whole + 1, unit)
+    since, until = later_ns(whole), later_ns(whole + 1)
     return whole + Fraction(end.instant_ns - since, until - since)
-
-
-def _instant_later(start: Moment, value: int, unit: str) -> int:
-    return shifted(start, value, unit).instant_ns
 
 
 @process(level="L2-Date", categories=["date & time"])

@@ -93,7 +93,7 @@ def read(text: str) -> Moment:
     if found["separator"] is None:
         return Moment(day, 0, "date")
     fraction = found["fraction"] or ""
-    return Moment(
+    moment = Moment(
         day,
         _clock(found["hour"], found["minute"], "59" if found["second"] == "60" else found["second"], fraction),
         "date-time",
@@ -103,6 +103,9 @@ def read(text: str) -> Moment:
         separator=found["separator"],
         zone=found["zone"],
     )
+    if moment.leap and moment.time_of_day_ns >= SECOND_NS:
+        raise ValueError(f"'{text}' is no leap second: these come before midnight UTC.")
+    return moment
 
 
 def _day(year: int, month: int, day: int, text: str) -> int:
@@ -145,12 +148,36 @@ def shifted(moment: Moment, value: int, unit: str) -> Moment:
 
 
 def _later_by_months(moment: Moment, months: int) -> Moment:
-    start = date.fromordinal(moment.day)
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    year, month, day = _month_later(moment, months)
     if not 1 <= year <= 9999:
         raise ValueError("the result lies outside of the years 1 to 9999.")
-    day = min(start.day, calendar.monthrange(year, month + 1)[1])
-    return replace(moment, day=date(year, month + 1, day).toordinal(), leap=False)
+    return replace(moment, day=date(year, month, day).toordinal(), leap=False)
+
+
+def _month_later(moment: Moment, months: int) -> tuple[int, int, int]:
+    """Year, month and day some months later; the year may be any."""
+    start = date.fromordinal(moment.day)
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    last = 28 + calendar.isleap(year) if month == 1 else calendar.mdays[month + 1]
+    return year, month + 1, min(start.day, last)
+
+
+_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
+"""The calendar repeats itself."""
+
+
+def instant_months_later_ns(moment: Moment, months: int) -> int:
+    """Like `Moment.instant_ns` of the moment some months later, in any year: also in 10000 and 0."""
+    year, month, day = _month_later(moment, months)
+    cycles = (year - 1) // _CYCLE_YEARS
+    ordinal = date(year - cycles * _CYCLE_YEARS, month, day).toordinal() + cycles * _CYCLE_DAYS
+    return moment.instant_ns + (ordinal - moment.day) * DAY_NS
+
+
+def months_apart(first: Moment, second: Moment) -> int:
+    """Difference of the calendar months that two moments stand in, each in its own zone."""
+    start, end = date.fromordinal(first.day), date.fromordinal(second.day)
+    return (end.year - start.year) * 12 + end.month - start.month
 
 
 def _within_calendar(day: int) -> int:
