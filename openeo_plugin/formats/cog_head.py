@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -37,7 +37,7 @@ def head_maker(layout: CogLayout, counts: Sequence[Array]) -> Callable[[Sequence
                 Tag(325, LONG, counts[level]),
                 *_size_tags(layout, level),
                 *_sample_tags(layout),
-                *([*geo, *_gdal_metadata(layout.bands)] if level == 0 else [Tag(254, LONG, [1])]),
+                *([*geo, *_gdal_metadata(layout.bands, layout.notes)] if level == 0 else [Tag(254, LONG, [1])]),
             ]
             for level in range(len(counts))
         ]
@@ -93,9 +93,9 @@ def _geo_tags(crs: str | None, transform: Affine) -> tuple[Tag, ...]:
             return tuple(Tag(code, kind, found[code].value) for code, kind in _GEO_TAGS.items() if code in found)
 
 
-def _gdal_metadata(bands: Sequence[Band]) -> list[Tag]:
-    """Names, scales, offsets and units of the bands, as GDAL keeps them."""
-    items = []
+def _gdal_metadata(bands: Sequence[Band], notes: Mapping[str, str]) -> list[Tag]:
+    """Notes, and names, scales, offsets and units of the bands, as GDAL keeps them."""
+    items = [f'  <Item name="{name.upper()}">{_quoted(text)}</Item>\n' for name, text in notes.items()]
     for sample, band in enumerate(bands):
         known = {
             "description": band.name or None,
@@ -105,8 +105,12 @@ def _gdal_metadata(bands: Sequence[Band]) -> list[Tag]:
         }
         for role, value in known.items():
             if value is not None:
-                # GDAL escapes twice, and unescapes twice
-                readable = "".join(sign if sign.isprintable() else "?" for sign in str(value))
-                text = escape(escape(readable, {'"': "&quot;"}))
+                text = _quoted(str(value))
                 items.append(f'  <Item name="{role.upper()}" sample="{sample}" role="{role}">{text}</Item>\n')
     return [Tag(42112, ASCII, f"<GDALMetadata>\n{''.join(items)}</GDALMetadata>\n")] if items else []
+
+
+def _quoted(text: str) -> str:
+    """GDAL escapes twice, and unescapes twice."""
+    readable = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return escape(escape(readable, {'"': "&quot;"}))

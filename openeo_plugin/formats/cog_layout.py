@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from openeo_plugin.cube.bands import Band
@@ -21,6 +22,7 @@ class CogLayout:
     Args:
         bands: as declared by the cube: names, units and kinds of data.
         overview_resampling: AUTO, AVERAGE or NEAREST; NONE for no overviews.
+        notes: texts by name that the files hold.
     """
 
     grid: Grid
@@ -28,6 +30,7 @@ class CogLayout:
     stored: StoredType
     codec: TileCodec
     overview_resampling: str = "AUTO"
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def tile(self) -> tuple[int, int]:

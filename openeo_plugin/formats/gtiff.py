@@ -78,6 +78,7 @@ class GTiffFormat:
     media_type: str = _MEDIA_TYPE
     extension: str = ".tif"
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PARAMETERS)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> GTiffWriter:
         """A writer of one file per date; see `Format.writer`."""
@@ -90,6 +91,7 @@ class GTiffFormat:
             stored=stored,
             codec=TileCodec(stored.dtype, values["compress"], values.get("zlevel")),
             overview_resampling=values["overview_resampling"] if values["overviews"] else "NONE",
+            notes=self.notes,
         )
         return GTiffWriter(layout, cuts, folder)
 

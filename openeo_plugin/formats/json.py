@@ -49,6 +49,7 @@ class JSONFormat:
     media_type: str = _MEDIA_TYPE
     extension: str = ".json"
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"filename_prefix": FILENAME_PREFIX})
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> JSONWriter:
         """A writer of one document; see `Format.writer`."""
@@ -59,7 +60,7 @@ class JSONFormat:
         if count > _MOST_VALUES:
             reason = f"{count} values are more than {_MOST_VALUES}. Try netCDF, or a coarser resolution."
             raise OpenEOError("FormatUnsuitable", format=self.name, reason=reason)
-        return JSONWriter(description, folder, values.get("filename_prefix", name))
+        return JSONWriter(description, folder, values.get("filename_prefix", name), self.notes)
 
     def check_vector(self, cube: VectorCube, options: Mapping[str, Any]) -> None:
         """Refuse what can't be stored; see `VectorFormat`."""
@@ -76,8 +77,9 @@ class JSONWriter:
 
     align = (1, 1)
 
-    def __init__(self, description: CubeDescription, folder: Path, prefix: str) -> None:
+    def __init__(self, description: CubeDescription, folder: Path, prefix: str, notes: Mapping[str, str]) -> None:
         self._description = description
+        self._notes = notes
         self._folder = folder
         self.bands: tuple[Band, ...] = description.bands
         self.names: tuple[str, ...] = (f"{prefix}.json",)
@@ -155,7 +157,7 @@ class JSONWriter:
 
     def _attributes(self) -> dict[str, Any]:
         grid = self._description.grid
-        found: dict[str, Any] = {"transform": list(grid.affine)[:6]}
+        found: dict[str, Any] = {**self._notes, "transform": list(grid.affine)[:6]}
         if grid.crs is not None:
             found["crs"] = f"EPSG:{grid.crs.epsg}" if grid.crs.epsg else grid.crs.to_wkt()
         found["bands"] = [

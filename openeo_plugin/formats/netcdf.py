@@ -80,13 +80,14 @@ class NetCDFFormat:
     media_type: str = _MEDIA_TYPE
     extension: str = ".nc"
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PARAMETERS)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> NetCDFWriter:
         """A writer of one file; see `Format.writer`."""
         values = checked(self.parameters, options)
         _require_suitable(description)
         level = values["zlevel"] if values["compress"] == "DEFLATE" else 0
-        return NetCDFWriter(description, folder, values.get("filename_prefix", name), level)
+        return NetCDFWriter(description, folder, values.get("filename_prefix", name), level, self.notes)
 
 
 def _require_suitable(description: CubeDescription) -> None:
@@ -118,8 +119,11 @@ def variable_names(description: CubeDescription) -> tuple[str, ...]:
 class NetCDFWriter:
     """Writes one file under a lock, as HDF5 wants; threads that wait for it are the back-pressure. See `Writer`."""
 
-    def __init__(self, description: CubeDescription, folder: Path, prefix: str, level: int) -> None:
+    def __init__(
+        self, description: CubeDescription, folder: Path, prefix: str, level: int, notes: Mapping[str, str]
+    ) -> None:
         self._description = description
+        self._notes = notes
         self._folder = folder
         self._level = level
         self.names: tuple[str, ...] = (f"{prefix}.nc",)
@@ -175,7 +179,7 @@ class NetCDFWriter:
     def _begin(self, dataset: netCDF4.Dataset) -> None:
         """Everything but the pixels."""
         dataset.set_fill_off()  # every window is written once: filling chunks before would write everything twice
-        dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc")})
+        dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc"), **self._notes})
         mapped = write_coordinates(dataset, self._description)
         for name, band, stored in zip(self._variables, self._description.bands, self._types, strict=True):
             variable = dataset.createVariable(name, stored.dtype, self._axes.names, **self._storage(stored))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Picture
+from PIL.PngImagePlugin import PngInfo
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
@@ -48,6 +49,7 @@ class PNGFormat:
     media_type: str = "image/png"
     extension: str = ".png"
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"filename_prefix": FILENAME_PREFIX})
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> PNGWriter:
         """A writer of one picture per date; see `Format.writer`."""
@@ -57,7 +59,7 @@ class PNGFormat:
             self._refuse(f"{len(description.bands)} bands make no picture; it takes 1 to 4.")
         if description.grid.shape[0] * description.grid.shape[1] > _MOST_PIXELS:
             self._refuse(f"more than {_MOST_PIXELS} pixels. Try GTiff, or a coarser resolution.")
-        return PNGWriter(description, cuts, folder)
+        return PNGWriter(description, cuts, folder, self.notes)
 
     def _refuse(self, reason: str) -> None:
         raise OpenEOError("FormatUnsuitable", format=self.name, reason=reason)
@@ -66,7 +68,12 @@ class PNGFormat:
 class PNGWriter:
     """Keeps the pictures in a nameless file until they are complete. See `Writer`."""
 
-    def __init__(self, description: CubeDescription, cuts: Sequence[Image], folder: Path) -> None:
+    def __init__(
+        self, description: CubeDescription, cuts: Sequence[Image], folder: Path, notes: Mapping[str, str]
+    ) -> None:
+        self._notes = PngInfo()
+        for name, text in notes.items():
+            self._notes.add_text(name, text)
         self._grid = description.grid
         self._images = cuts
         self._folder = folder
@@ -136,7 +143,7 @@ class PNGWriter:
             canvas = canvas[..., :-1]
         squeezed = canvas[..., 0] if canvas.shape[-1] == 1 else canvas
         with storage_failures():
-            Picture.fromarray(np.ascontiguousarray(squeezed)).save(path, format="PNG")
+            Picture.fromarray(np.ascontiguousarray(squeezed)).save(path, format="PNG", pnginfo=self._notes)
             size_bytes = path.stat().st_size
         image = self._images[number]
         return Asset(
