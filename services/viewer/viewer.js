@@ -1,10 +1,13 @@
 "use strict";
 // The view is kept in the address: #zoom/lon/lat/opacity/date
+// The root element tells in data-state what the map shows: "loading", then "loaded" when every tile of the view is
+// drawn, or "incomplete" when some could not be had.
 (() => {
   const settings = JSON.parse(document.getElementById("settings").textContent);
   const element = (id) => document.getElementById(id);
   const times = settings.times;
   const state = { time: Math.max(0, times.indexOf(settings.time)), opacity: 100 };
+  const drawing = { wanted: 0, drawn: -1, failed: new Set() };
 
   const source = new ol.source.XYZ({
     tileUrlFunction: ([z, x, y]) => {
@@ -77,12 +80,40 @@
     element("later").disabled = state.time === times.length - 1;
   }
 
+  function tell(word) {
+    document.documentElement.dataset.state = word;
+    element("trouble").hidden = word !== "incomplete";
+  }
+
+  // From here on a frame counts only if it begins later.
+  function drawAgain() {
+    drawing.wanted += 1;
+    tell("loading");
+    map.render();
+  }
+
+  function drawn() {
+    if (drawing.drawn === drawing.wanted) tell(drawing.failed.size ? "incomplete" : "loaded");
+  }
+
+  function reload() {
+    drawing.failed.clear();
+    source.refresh();
+    drawAgain();
+  }
+
   function setTime(index) {
     const next = Math.min(times.length - 1, Math.max(0, index));
     if (next === state.time) return;
     state.time = next;
-    source.refresh();
+    reload();
     changed();
+  }
+
+  function setOpacity(percent) {
+    state.opacity = percent;
+    changed();
+    drawAgain();
   }
 
   function changed() {
@@ -135,12 +166,19 @@
     element("earlier").addEventListener("click", () => setTime(state.time - 1));
     element("later").addEventListener("click", () => setTime(state.time + 1));
   }
-  element("opacity").addEventListener("input", (event) => { state.opacity = Number(event.target.value); changed(); });
+  element("opacity").addEventListener("input", (event) => setOpacity(Number(event.target.value)));
+  element("again").addEventListener("click", reload);
   document.querySelectorAll(".copy").forEach((button) => {
     button.addEventListener("click", () => copy(button.dataset.address, button));
   });
   element("link").addEventListener("click", (event) => copy(new URL(address(), location).href, event.target));
+  source.on("tileloaderror", (event) => drawing.failed.add(event.tile.getKey()));
+  source.on("tileloadend", (event) => drawing.failed.delete(event.tile.getKey()));
+  map.on("precompose", () => { drawing.drawn = drawing.wanted; });
+  map.on("movestart", () => tell("loading"));
+  map.on("rendercomplete", drawn);
   map.on("moveend", changed);
   map.on("singleclick", (event) => showValues(event.coordinate));
   show();
+  drawAgain();
 })();
