@@ -24,8 +24,9 @@ from mapproxy.srs import SRS
 
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
+from services.extent import MERCATOR_LATITUDE
 from services.legend import legend, legend_size
-from services.served import MERCATOR_LATITUDE, MapRequest, ServedService, epsg_of
+from services.served import MapRequest, ServedService, epsg_of
 from services.tile_matrix import GEOGRAPHIC, WEB_MERCATOR_QUAD, Bounds, Tile, grid_of
 
 SOURCE_TYPE = "openeo_service"
@@ -138,11 +139,14 @@ class ServiceLegend(LegendSource):
 def extent_of(served: ServedService) -> MapExtent:
     """Where the data lies: in its own CRS if that has an EPSG code, else in degrees; short of the poles.
 
-    MapProxy writes it in every CRS on offer, and Web Mercator knows no poles.
+    MapProxy writes it in every CRS on offer, and Web Mercator knows no poles; what crosses the antimeridian goes all
+    around in degrees.
     """
     west, south, east, north = served.bounds(GEOGRAPHIC)
     if max(abs(south), abs(north)) > MERCATOR_LATITUDE:
         south, north = max(south, -MERCATOR_LATITUDE), min(north, MERCATOR_LATITUDE)
+        return MapExtent((west, south, east, north), SRS(GEOGRAPHIC))
+    if len(served.boxes(GEOGRAPHIC)) > 1:
         return MapExtent((west, south, east, north), SRS(GEOGRAPHIC))
     crs = epsg_of(served) or GEOGRAPHIC
     return MapExtent(served.bounds(crs), SRS(crs))

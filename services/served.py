@@ -20,6 +20,7 @@ from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from services import render
 from services.dates import Dates, dates_of, selection
+from services.extent import boxes_of, hull
 from services.geotiff import geotiff
 from services.readable import Readable, read
 from services.style import Style, bind
@@ -28,6 +29,7 @@ from services.tile_matrix import (
     WEB_MERCATOR,
     WEB_MERCATOR_QUAD,
     WORLD_CRS84_QUAD,
+    Bounds,
     TileMatrixSet,
     native_set,
     zoom_of,
@@ -35,11 +37,9 @@ from services.tile_matrix import (
 from services.tile_store import KeptTiles, TileKey
 from services.visit import current_context
 
-Bounds = tuple[float, float, float, float]
 Planner = Callable[[Mapping[str, Any]], Readable]
 
 KEPT_FORMATS = frozenset({"png", "jpeg", "webp"})
-MERCATOR_LATITUDE = 85.05112877980659
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class ServedService:
         self.description = map_description(self._plan)
         self.dates: Dates = dates_of(self.description, configuration.get("time"))
         self._style = bind(configuration, self.description)
-        self._bounds: dict[str, Bounds] = {}
+        self._boxes: dict[str, tuple[Bounds, ...]] = {}
         self._style_lock = threading.Lock()
         self._tiles: KeptTiles | None = None
 
@@ -217,24 +217,34 @@ class ServedService:
         return self._planner(_frozen(arguments))
 
     def bounds(self, crs: str) -> Bounds:
-        """Where the data lies: west, south, east, north in a CRS."""
-        known = self._bounds.get(crs)
+        """Where the data lies: west, south, east, north in a CRS; the whole width of it across the antimeridian."""
+        return hull(self.boxes(crs))
+
+    def boxes(self, crs: str) -> tuple[Bounds, ...]:
+        """Where the data lies in a CRS: two boxes if it crosses the antimeridian there."""
+        known = self._boxes.get(crs)
         if known is None:
-            known = self._bounds[crs] = _transformed(self.description.grid, crs)
+            known = self._boxes[crs] = boxes_of(self.description.grid, crs)
         return known
+
+    @property
+    def pixel_m(self) -> float:
+        """Width of a pixel of the data in Web Mercator, or its height if that is less."""
+        boxes, (rows, columns) = self.boxes(WEB_MERCATOR), self.description.grid.shape
+        width = sum(east - west for west, _, east, _ in boxes)
+        _, south, _, north = hull(boxes)
+        return min(width / columns, (north - south) / rows)
 
     def useful_zoom(self, limit: int) -> int:
         """The zoom level beyond which tiles tell nothing new: two levels past the data's own resolution."""
-        west, south, east, north = self.bounds(WEB_MERCATOR)
-        rows, columns = self.description.grid.shape
-        pixel_m = min((east - west) / columns, (north - south) / rows)
-        return min(zoom_of(pixel_m, self.tile_size) + 2, limit)
+        return min(zoom_of(self.pixel_m, self.tile_size) + 2, limit)
 
     def covers(self, geobox: GeoBox) -> bool:
         """Whether there may be data in a grid."""
         west, south, east, north = geobox.boundingbox.bbox
-        data = self.bounds(str(geobox.crs))
-        return west < data[2] and east > data[0] and south < data[3] and north > data[1]
+        return any(
+            west < box[2] and east > box[0] and south < box[3] and north > box[1] for box in self.boxes(str(geobox.crs))
+        )
 
     def _arguments(self, request: MapRequest) -> dict[str, Any]:
         in_web_mercator = request.tile is not None and request.matrix_set == WEB_MERCATOR_QUAD.id
@@ -273,17 +283,6 @@ def epsg_of(served: ServedService) -> str | None:
     crs = served.description.grid.crs
     code = crs.epsg if crs is not None else None
     return f"EPSG:{code}" if code else None
-
-
-def _transformed(grid: GeoBox, crs: str) -> Bounds:
-    """The bounds of a grid in a CRS; for Web Mercator, which has no poles, no further than its square goes."""
-    own, box = str(grid.crs), tuple(grid.boundingbox.bbox)
-    if crs == WEB_MERCATOR and own != WEB_MERCATOR:
-        west, south, east, north = transform_bounds(own, GEOGRAPHIC, *box, densify_pts=21)
-        if max(abs(south), abs(north)) > MERCATOR_LATITUDE:
-            box = (west, max(south, -MERCATOR_LATITUDE), east, min(north, MERCATOR_LATITUDE))
-            own = GEOGRAPHIC
-    return transform_bounds(own, crs, *box, densify_pts=21)
 
 
 def _frozen(arguments: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
