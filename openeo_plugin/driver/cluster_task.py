@@ -6,7 +6,9 @@ same cubes. Were the two plans to differ (an item was imported meanwhile), the w
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import importlib.metadata
 import json
 import shutil
 import threading
@@ -14,18 +16,18 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openeo_plugin.cube.grid import Window
 from openeo_plugin.driver.compilers import Compilers
 from openeo_plugin.driver.saved_results import computed_operators
-from openeo_plugin.engine.cluster import Outcome, Strip
-from openeo_plugin.engine.kept_windows import write_blocks
+from openeo_plugin.engine import strips
+from openeo_plugin.engine.barrier import Barrier
+from openeo_plugin.engine.cluster import runs_for_somebody
 from openeo_plugin.engine.operator import Operator, RunContext
 from openeo_plugin.engine.plan import Origin
-from openeo_plugin.engine.window import compute_window, window_key
+from openeo_plugin.engine.strips import Outcome, Strip
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.item_cube import ItemCube
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _WORK = "work.json"
 _FORGOTTEN_AFTER_S = 2 * 86_400
+_QUIET_AFTER_S = 600
 _COMPILED: OrderedDict[str, tuple[list[Operator], str]] = OrderedDict()
 _COMPILED_LOCK = threading.Lock()
 
@@ -51,22 +54,46 @@ def shared_folder(settings: Settings, origin: Origin, operators: Sequence[Operat
         "user": origin.user,
         "parameters": origin.parameters,
         "cubes": fingerprint(operators),
+        "software": _software(),
     }
     try:
-        (folder / _WORK).write_text(json.dumps(work))
-        yield folder
+        with (folder / _WORK).open("w") as file:
+            with suppress(OSError):  # some network storage has no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            json.dump(work, file)
+            file.flush()
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep(root: Path) -> None:
-    """Remove what runs have left whose process was killed."""
+    """Remove what runs have left whose process was killed: nobody holds the lock of their folder any more."""
     for folder in root.iterdir() if root.is_dir() else ():
         try:
-            if time.time() - folder.stat().st_mtime > _FORGOTTEN_AFTER_S:
+            age_s = time.time() - folder.stat().st_mtime
+            if age_s > _FORGOTTEN_AFTER_S or (age_s > _QUIET_AFTER_S and not _is_held(folder)):
                 shutil.rmtree(folder, ignore_errors=True)
         except FileNotFoundError:
             continue
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        with (folder / _WORK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def _software() -> str:
+    try:
+        return importlib.metadata.version("pygeoapi-openeo")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def fingerprint(operators: Sequence[Operator]) -> str:
@@ -77,6 +104,8 @@ def fingerprint(operators: Sequence[Operator]) -> str:
         operator = waiting.pop()
         if id(operator) not in seen:
             seen.add(id(operator))
+            if isinstance(operator, Barrier):
+                waiting.append(operator.fold_input)
             waiting.extend(reversed(operator.inputs))
             found.update(repr(_described(operator)).encode())
     return found.hexdigest()
@@ -94,34 +123,36 @@ def _described(operator: Operator) -> tuple[Any, ...]:
 
 def compute_strip(folder: str, strip: Strip) -> Outcome:
     """Compute windows into a folder. Stops when the folder is gone; leaves out what is there already."""
-    where, context = Path(folder), RunContext()
+    where, context, started_s = Path(folder), RunContext(), time.thread_time()
+
+    def outcome(**more: Any) -> Outcome:
+        return Outcome(context.bytes_read, time.thread_time() - started_s, **more)
+
+    def is_wanted() -> bool:
+        return where.is_dir() and runs_for_somebody()
+
     try:
-        operators, cubes = _operators(where)
+        work = json.loads((where / _WORK).read_text())
+        if work["software"] != _software():
+            return outcome(left=f"it has version {_software()}, the job has {work['software']}.")
+        operators, cubes = _operators(where, work)
         if cubes != fingerprint(operators):
-            return Outcome()
-        chosen = [operators[place] for place in strip.places]
-        for place in strip.windows:
-            if not where.is_dir():
-                return Outcome()
-            window = Window(chosen[0].description.grid, *place)
-            key = window_key(strip.group, window)
-            if not (where / f"{key}.npz").exists():
-                write_blocks(where, key, compute_window(chosen, window, strip.part_px, context))
+            return outcome(left="it sees another catalogue, or the catalogue has changed.")
+        strips.compute_strip(operators, strip, where, context, is_wanted)
     except OpenEOError as error:
-        return Outcome(context.bytes_read, (error.code, error.node, error.plain_message))
+        return outcome(fault=(error.code, error.node, error.plain_message))
     except FileNotFoundError:
-        if where.is_dir():
+        if is_wanted():
             raise
-        return Outcome()
-    return Outcome(context.bytes_read)
+    return outcome()
 
 
-def _operators(folder: Path) -> tuple[list[Operator], str]:
+def _operators(folder: Path, work: dict[str, Any]) -> tuple[list[Operator], str]:
     """What the run of a folder computes, compiled once in this process; and the fingerprint that it should have."""
     with _COMPILED_LOCK:
         found = _COMPILED.get(folder.name)
         if found is None:
-            found = _compiled(json.loads((folder / _WORK).read_text()))
+            found = _compiled(work)
             _COMPILED[folder.name] = found
             if len(_COMPILED) > 2:
                 _COMPILED.popitem(last=False)

@@ -11,7 +11,8 @@ from openeo_plugin.driver.cluster_task import compute_strip, shared_folder
 from openeo_plugin.driver.compilers import Compilers
 from openeo_plugin.driver.saved_results import Saved, computed_operators, operator_of, saved_results
 from openeo_plugin.driver.vector_writer import VectorWriter
-from openeo_plugin.engine.cluster import Cluster, ClusterWindows
+from openeo_plugin.engine.cluster import Cluster
+from openeo_plugin.engine.cluster_windows import ClusterWindows
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.engine.plan import Origin, Plan, SavedCube, SavedVector
 from openeo_plugin.engine.run import Progress, RunOptions, run
@@ -77,7 +78,8 @@ class WindowedDriver:
         if self._cluster is None or plan.origin is None:
             return run_plan(plan, folder, self._options, on_progress, context)
         with shared_folder(self._settings, plan.origin, computed_operators(plan)) as shared:
-            options = replace(self._options, ahead=ClusterWindows(self._cluster, compute_strip, shared))
+            ahead = ClusterWindows(self._cluster, compute_strip, shared, context.tell)
+            options = replace(self._options, ahead=ahead)
             return run_plan(plan, folder, options, on_progress, context)
 
     def close(self) -> None:

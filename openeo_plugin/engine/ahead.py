@@ -1,10 +1,10 @@
-"""The seam between a run and other machines: windows may be computed elsewhere, ahead of being written here."""
+"""The seam between a run and other machines: windows may be computed elsewhere, ahead of being used here."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Block
@@ -30,6 +30,21 @@ class AheadWork:
     count: int
 
 
+@dataclass(frozen=True)
+class FoldWork:
+    """A barrier, of whose windows the partials are wanted.
+
+    Args:
+        number: of the barrier among those of the run, in the order of `barriers_below`.
+        count: how many windows it has.
+        input: what is folded.
+    """
+
+    number: int
+    count: int
+    input: Operator
+
+
 class Ahead(Protocol):
     """Computes windows elsewhere."""
 
@@ -43,4 +58,16 @@ class Ahead(Protocol):
 
     def take(self, key: str) -> list[Block] | None:
         """The blocks of a window, once; None if they have to be computed here. Safe to call from many threads."""
+        ...
+
+    def partials(self, work: FoldWork, context: RunContext) -> Generator[int]:
+        """The places of a barrier's windows, as `windows` gives windows: in any order, when a partial may be taken."""
+        ...
+
+    def take_partial(self, number: int, place: int) -> Any | None:
+        """The partial of a window of a barrier, once; None if it has to be computed here."""
+        ...
+
+    def put_fold(self, number: int, value: Any) -> None:
+        """Hand out what a barrier has come to: windows that need it are only asked for afterwards."""
         ...

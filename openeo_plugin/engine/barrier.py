@@ -82,13 +82,17 @@ def folded(barrier: Barrier, context: RunContext) -> Any:
     """The finished fold; computed in this thread if no stage of a run has done it before."""
 
     def compute() -> Any:
-        partials = [
-            barrier.partial(request, compute_all([(barrier.fold_input, request)], context)[0])
-            for request in barrier.fold_requests()
-        ]
-        return barrier.finish(partials)
+        return barrier.finish([partial_of(barrier, request, context) for request in barrier.fold_requests()])
 
     return barrier.state.get(compute)
+
+
+def partial_of(barrier: Barrier, request: Request, context: RunContext) -> Any:
+    """What a barrier keeps of one of its windows.
+
+    Raises: OpenEOError with the node at fault; Canceled.
+    """
+    return barrier.partial(request, compute_all([(barrier.fold_input, request)], context)[0])
 
 
 def barriers_below(operators: Sequence[Operator]) -> list[Barrier]:

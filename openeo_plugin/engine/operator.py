@@ -72,14 +72,17 @@ class RunContext:
 
     Safe to use from many threads. `entering` is told the node that is about to be computed, `kept` holds windows of
     an earlier attempt; with it, a source that can't be read does not stop the rest, and `on_unreadable` is told each
-    fault.
+    fault. `cpu_elsewhere_s` is processor time of other machines, `tell` takes what the owner of the run should know, as
+    level and message.
     """
 
     cancel: threading.Event = field(default_factory=threading.Event)
     bytes_read: int = 0
+    cpu_elsewhere_s: float = 0.0
     entering: Callable[[str], None] | None = None
     kept: WindowKeep | None = None
     on_unreadable: Callable[[OpenEOError], None] | None = None
+    tell: Callable[[str, str], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:
@@ -91,6 +94,11 @@ class RunContext:
         """Add to the bytes decoded from sources."""
         with self._lock:
             self.bytes_read += size_bytes
+
+    def count_cpu(self, seconds: float) -> None:
+        """Add to the processor time spent on other machines."""
+        with self._lock:
+            self.cpu_elsewhere_s += seconds
 
 
 @runtime_checkable

@@ -5,39 +5,24 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import os
-import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from openeo_plugin.cube.grid import Grid, Window, tiled
 from openeo_plugin.cube.pixels import Block
 from openeo_plugin.engine.ahead import Ahead, AheadWork
-from openeo_plugin.engine.barrier import Barrier, barriers_below
+from openeo_plugin.engine.barrier import barriers_below
 from openeo_plugin.engine.estimate import peak_bytes, task_bytes
-from openeo_plugin.engine.operator import Operator, Request, RunContext, everything
-from openeo_plugin.engine.schedule import compute_all, schedule
+from openeo_plugin.engine.operator import Operator, RunContext, everything
+from openeo_plugin.engine.pool import Progress, Tally, run_all, shared_pool
+from openeo_plugin.engine.salvage import UNREADABLE, Salvage
+from openeo_plugin.engine.schedule import schedule
+from openeo_plugin.engine.stages import Stage, run_stage
 from openeo_plugin.engine.window import compute_window, window_key
 from openeo_plugin.errors import OpenEOError
 
 MAX_WINDOW_PX = 2048
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is. `eta_s` is None until a window is done."""
-
-    windows_done: int
-    windows_total: int
-    eta_s: float | None
-
-    @property
-    def percent(self) -> float:
-        """0 to 100."""
-        return 100.0 * self.windows_done / max(1, self.windows_total)
 
 
 class Sink(Protocol):
@@ -82,8 +67,21 @@ class _Group:
     def operators(self) -> tuple[Operator, ...]:
         return tuple(operator for operator, _ in self.members)
 
+    @property
+    def align(self) -> tuple[int, int]:
+        rows, columns = (math.lcm(*(sink.align[axis] for _, sink in self.members)) for axis in (0, 1))
+        return rows, columns
+
     def windows(self) -> Iterator[Window]:
         return tiled(self.grid, *self.write_px)
+
+    def reads(self) -> bool:
+        """Whether windows need pixels of a source; all that others need has been folded."""
+        first = next(self.windows(), None)
+        if first is None:
+            return False
+        tasks, _ = schedule([(o, everything(o.description, first)) for o in self.operators])
+        return any(not task.operator.inputs for task in tasks)
 
     @property
     def count(self) -> int:
@@ -104,25 +102,33 @@ def run(
         options: threads, memory, window size.
         context: canceled from outside; a cancel takes effect within the windows under way.
         on_progress: called after each window, from one thread at a time.
-    Raises: OpenEOError of the first window that fails (no other is started then); Canceled.
+    Raises: OpenEOError of the first window that fails; Canceled. No other window is started then, except to keep what
+        can be read of a source that is damaged.
     """
-    groups = [_group(sinks, places, number, options) for number, places in enumerate(_by_grid(sinks))]
+    by_grid = places_by_grid([operator for operator, _ in sinks])
+    groups = [_group(sinks, places, number, options) for number, places in enumerate(by_grid)]
     stages = [(barrier, barrier.fold_requests()) for barrier in barriers_below([operator for operator, _ in sinks])]
     total = sum(group.count for group in groups) + sum(len(requests) for _, requests in stages)
-    tally = _Tally(total, on_progress)
+    tally = Tally(total, on_progress)
     on_progress(Progress(0, total, None))
-    pool = _pool(options.threads)
-    for barrier, requests in stages:
-        _run_stage(pool, barrier, requests, options.threads, context, tally)
-    for group in groups:
-        with contextlib.closing(_window_jobs(group, options, context)) as jobs:
-            _run_all(pool, jobs, options.threads, tally)
+    pool = shared_pool(options.threads)
+    try:
+        for number, (barrier, requests) in enumerate(stages):
+            run_stage(pool, Stage(number, barrier, requests), options.threads, options.ahead, context, tally)
+        for group in groups:
+            with contextlib.closing(_window_jobs(group, options, context)) as jobs:
+                run_all(pool, jobs, options.threads, tally)
+    except OpenEOError as error:
+        if error.code == UNREADABLE and context.kept is not None:
+            rest = Salvage(context, context.kept).jobs(groups)
+            run_all(pool, iter(rest), options.threads, Tally(len(rest), on_progress))
+        raise
 
 
 def _window_jobs(group: _Group, options: RunOptions, context: RunContext) -> Generator[Callable[[], None]]:
     """What is to be done for each window, as soon as it can be done in this process."""
     ahead = options.ahead
-    if ahead is None or barriers_below(group.operators):  # what a barrier has folded is known in this process only
+    if ahead is None or not group.reads():
         for window in group.windows():
             yield functools.partial(_write_window, group, window, context, None)
         return
@@ -132,62 +138,10 @@ def _window_jobs(group: _Group, options: RunOptions, context: RunContext) -> Gen
             yield functools.partial(_write_window, group, window, context, ahead)
 
 
-_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
-_POOLS_LOCK = threading.Lock()
-
-
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """The threads of this process: kept, since each holds open datasets, and shared, so that runs don't crowd."""
-    key = (os.getpid(), threads)
-    with _POOLS_LOCK:
-        if key not in _POOLS:
-            _POOLS[key] = ThreadPoolExecutor(threads, thread_name_prefix="window")
-        return _POOLS[key]
-
-
-def _run_stage(
-    pool: ThreadPoolExecutor,
-    barrier: Barrier,
-    requests: Sequence[Request],
-    threads: int,
-    context: RunContext,
-    tally: _Tally,
-) -> None:
-    """Fold the windows of a barrier. Partials are combined in the order of the windows, whoever was first."""
-    if barrier.state.done:
-        for _ in requests:
-            tally.one_more()
-        return
-    partials: list[Any] = [None] * len(requests)
-
-    def one(place: int) -> None:
-        context.check()
-        block = compute_all([(barrier.fold_input, requests[place])], context)[0]
-        partials[place] = barrier.partial(requests[place], block)
-
-    _run_all(pool, (functools.partial(one, place) for place in range(len(requests))), threads, tally)
-    barrier.state.get(lambda: barrier.finish(partials))
-
-
-class _Tally:
-    def __init__(self, total: int, report: Callable[[Progress], None]) -> None:
-        self.total = total
-        self.done = 0
-        self.report = report
-        self.started = time.monotonic()
-        self.lock = threading.Lock()
-
-    def one_more(self) -> None:
-        with self.lock:
-            self.done += 1
-            elapsed = time.monotonic() - self.started
-            self.report(Progress(self.done, self.total, elapsed / self.done * (self.total - self.done)))
-
-
-def _by_grid(sinks: Sequence[tuple[Operator, Sink]]) -> list[list[int]]:
-    """Places of the sinks of each grid."""
+def places_by_grid(operators: Sequence[Operator]) -> list[list[int]]:
+    """Places of the operators on each grid."""
     found: dict[int, list[int]] = {}
-    for place, (operator, _) in enumerate(sinks):
+    for place, operator in enumerate(operators):
         found.setdefault(id(operator.description.grid), []).append(place)
     return list(found.values())
 
@@ -250,34 +204,6 @@ def _too_large(operators: Sequence[Operator], grid: Grid, size: tuple[int, ...],
         f"{budget_bytes >> 20} MB are allowed. Load fewer dates or bands, or aggregate them earlier."
     )
     return OpenEOError("ProcessGraphComplexity", node=worst.operator.node, reason=reason)
-
-
-def _run_all(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], None]], threads: int, tally: _Tally) -> None:
-    """Run all; few are handed out ahead of time, and none after one has failed.
-
-    Raises: what the first one that failed raised.
-    """
-    pending: set[Future[None]] = set()
-    failed: BaseException | None = None
-    while failed is None:
-        while len(pending) < threads + 1:
-            job = next(jobs, None)
-            if job is None:
-                break
-            pending.add(pool.submit(job))
-        if not pending:
-            return
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in done:
-            error = future.exception()
-            if error is None:
-                tally.one_more()
-            elif failed is None:
-                failed = error
-    for future in pending:
-        future.cancel()
-    wait(pending)
-    raise failed
 
 
 def _write_window(group: _Group, window: Window, context: RunContext, ahead: Ahead | None) -> None:

@@ -14,11 +14,20 @@ from db.jobs import Job, JobStore
 from db.session import DATABASE_GONE
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.engine.run import Progress
+from openeo_plugin.errors import OpenEOError
 from openeo_plugin.jobs.status_board import StatusBoard
 
 REPORT_EVERY_S = 0.4
 LOG_EVERY_S = 5.0
 _PAUSE_WITHOUT_DATABASE_S = 0.5
+
+
+def error_entry(error: OpenEOError) -> dict[str, Any]:
+    """An error as a log entry and `JobStore.fail` have it, with the path to the node at fault."""
+    entry: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.node:
+        entry["path"] = [{"node_id": node} for node in error.node.split("/")]
+    return entry
 
 
 @dataclass
@@ -49,6 +58,8 @@ class Report:
 
     def __post_init__(self) -> None:
         self.context.entering = self._enter
+        self.context.on_unreadable = self._unreadable
+        self.context.tell = self.log
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """An entry in the job's log."""
@@ -82,7 +93,7 @@ class Report:
     def usage(self) -> dict[str, Any]:
         """What the run has used so far, as the API shows it."""
         own, helpers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu_s = own.ru_utime + own.ru_stime + helpers.ru_utime + helpers.ru_stime
+        cpu_s = own.ru_utime + own.ru_stime + helpers.ru_utime + helpers.ru_stime + self.context.cpu_elsewhere_s
         used = {
             "cpu": {"value": round(cpu_s, 3), "unit": "cpu-seconds"},
             "duration": {"value": round(time.monotonic() - self._started, 3), "unit": "seconds"},
@@ -118,6 +129,9 @@ class Report:
             return True
         self._beaten = now
         return held
+
+    def _unreadable(self, fault: OpenEOError) -> None:
+        self.log("error", **error_entry(fault))
 
     def _enter(self, node: str) -> None:
         if self.board is not None:

@@ -18,7 +18,6 @@ from db.collections import CollectionStore
 from db.processes import ProcessStore
 from db.session import Database
 from openeo_plugin.driver.windowed import WindowedDriver
-from openeo_plugin.engine.cluster import Cluster
 from openeo_plugin.engine.operator import Canceled, RunContext
 from openeo_plugin.engine.run import Progress
 from openeo_plugin.errors import OpenEOError
@@ -44,10 +43,16 @@ class Place:
             database.migrate()
         return WindowedDriver(settings, CollectionStore(database), ProcessStore(database))
 
-    def run(self, driver: WindowedDriver, process: Any, name: str, on_progress: Any = lambda _: None) -> Path:
-        folder = self.folder / name
+    def run(
+        self,
+        driver: WindowedDriver,
+        process: Any,
+        name: str,
+        on_progress: Any = lambda _: None,
+        context: RunContext | None = None,
+    ) -> Path:
+        folder, context = self.folder / name, context or RunContext()
         folder.mkdir()
-        context = RunContext()
         (asset,) = driver.run(driver.plan(process, None), folder, on_progress, context)
         assert context.bytes_read > 0
         return asset.path
@@ -151,10 +156,18 @@ def test_a_catalogue_that_changes_after_planning_costs_only_the_cluster_s_help(p
     assert asset.path.read_bytes() == expected
 
 
-def test_a_scheduler_that_does_not_answer_is_told_in_clear_words(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_done_alone_when_its_scheduler_does_not_answer_and_says_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("openeo_plugin.engine.cluster._CONNECT_TIMEOUT_S", 1)
-    with pytest.raises(OpenEOError, match="The cluster that computes windows does not answer"):
-        Cluster("tcp://127.0.0.1:9", 1).client()
+    process = mean_over_time(bands=BANDS)
+    expected = place.run(place.threads, process, "threads").read_bytes()
+    away = place.driver(dask_address="tcp://127.0.0.1:9")
+    told: list[tuple[str, str]] = []
+    context = RunContext(tell=lambda level, message: told.append((level, message)))
+    assert place.run(away, process, "away", context=context).read_bytes() == expected
+    assert told == [("warning", "The cluster did not compute all windows; this job's own process does what is left.")]
+    away.close()
 
 
 def test_a_run_goes_on_alone_when_its_scheduler_is_lost(place: Place) -> None:
