@@ -130,6 +130,14 @@ def is_metric(crs: str) -> bool:
     return units == {"metre"}
 
 
+def metres_per_unit(crs: str) -> float | None:
+    """Length of a unit of both coordinates; None if they are angles."""
+    axes = CRS.from_user_input(crs).axis_info[:2]
+    factors = {axis.unit_conversion_factor for axis in axes}
+    angles = any(axis.unit_name in ("degree", "radian", "grad", "gon") for axis in axes)
+    return None if angles or len(factors) != 1 else factors.pop()
+
+
 def transformed(shapes: Array, source: str, target: str) -> Array:
     """Shapes in another reference system, vertex by vertex.
 

@@ -158,8 +158,7 @@ def _month_later(moment: Moment, months: int) -> tuple[int, int, int]:
     """Year, month and day some months later; the year may be any."""
     start = date.fromordinal(moment.day)
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    last = 28 + calendar.isleap(year) if month == 1 else calendar.mdays[month + 1]
-    return year, month + 1, min(start.day, last)
+    return year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1])
 
 
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097

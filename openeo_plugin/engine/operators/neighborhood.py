@@ -6,12 +6,14 @@ extent is cut into windows. What sticks out of the cube is null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
+from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import SpatialDimension
 from openeo_plugin.cube.grid import Grid, Window, whole
@@ -34,12 +36,31 @@ class Chunking:
     size: int = 0
     overlap: int = 0
 
+    def labels(self, count: int) -> tuple[LabelChunk, ...]:
+        """The chunks of a dimension with so many labels."""
+        return tuple(
+            LabelChunk(
+                tuple(range(start, min(stop, count))),
+                tuple(range(max(0, start - self.overlap), min(stop + self.overlap, count))),
+            )
+            for start, stop in _spans(0, count, self.size)
+        )
+
+
+@dataclass(frozen=True)
+class LabelChunk:
+    """Indices of the labels of a chunk, in the order of the cube: its own ones, and these with the overlap."""
+
+    own: tuple[int, ...]
+    held: tuple[int, ...]
+
 
 @dataclass(frozen=True, eq=False)
 class ApplyNeighborhood:
     """A callback on every chunk.
 
-    rows, columns: of y and x. labels: of every labelled dimension, in order.
+    rows, columns: of y and x. labels: of every labelled dimension, in order, its chunks; each label stands in one.
+    bands: the chunks of the bands.
     """
 
     node: str
@@ -48,7 +69,8 @@ class ApplyNeighborhood:
     callback: ChunkCallback
     rows: Chunking
     columns: Chunking
-    labels: tuple[Chunking, ...]
+    labels: tuple[tuple[LabelChunk, ...], ...]
+    bands: tuple[LabelChunk, ...]
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """Whole chunks with their overlap, clipped to the cube; all bands and labels."""
@@ -77,7 +99,8 @@ class ApplyNeighborhood:
         for chunk in self._chunks(request.window):
             context.check()
             made = self._computed(chunk, block, held.window, context)
-            for band, pixels in enumerate(made.bands):
+            for band in chunk.bands.own:
+                pixels = made.bands[chunk.bands.held.index(band)]
                 _put(values[band], null[band], pixels, chunk, request.window, self)
         bands = []
         for b in request.bands:
@@ -88,12 +111,10 @@ class ApplyNeighborhood:
         return Block(tuple(bands))
 
     def _chunks(self, window: Window) -> Iterator[_Chunk]:
-        source = self.inputs[0].description
-        spans = [_spans(0, len(d.labels), c.size) for d, c in zip(source.labelled, self.labels, strict=True)]
         rows = _spans(*self._rows(window), self.rows.size)
         columns = _spans(*self._columns(window), self.columns.size)
-        for place in product(*spans, rows, columns):
-            yield _Chunk(tuple(place[:-2]), place[-2], place[-1])
+        for bands, labels, own_rows, own_columns in product(self.bands, product(*self.labels), rows, columns):
+            yield _Chunk(bands, labels, own_rows, own_columns)
 
     def _computed(self, chunk: _Chunk, block: Block, held: Window, context: RunContext) -> Block:
         cube = self._cube(chunk, block, held)
@@ -107,51 +128,53 @@ class ApplyNeighborhood:
         source = self.inputs[0].description
         rows = (chunk.rows[0] - self.rows.overlap, chunk.rows[1] + self.rows.overlap)
         columns = (chunk.columns[0] - self.columns.overlap, chunk.columns[1] + self.columns.overlap)
-        labels = [
-            (max(0, start - c.overlap), min(len(d.labels), stop + c.overlap))
-            for (start, stop), c, d in zip(chunk.labels, self.labels, source.labelled, strict=True)
-        ]
+        labels = [own.held for own in chunk.labels]
         grid = _part(source.grid, rows, columns)
-        dimensions = []
-        named = {d.name: span for d, span in zip(source.labelled, labels, strict=True)}
-        for dimension in source.dimensions:
-            span = named.get(dimension.name)
-            if span is None or isinstance(dimension, SpatialDimension):
-                dimensions.append(dimension)
-            else:
-                dimensions.append(replace(dimension, labels=dimension.labels[span[0] : span[1]]))
-        description = replace(source, dimensions=tuple(dimensions), grid=grid, free=False)
-        shape = (*(stop - start for start, stop in labels), *grid.shape)
-        bands = [
-            _framed(pixels, labels, rows, columns, held, shape) for pixels in (block.bands if block is not None else [])
-        ] or [null_pixels(shape, b.dtype, b.nodata) for b in source.bands]
-        return MemoryCube(self.node, description, tuple(bands))
+        held_labels = {d.name: own for d, own in zip(source.labelled, labels, strict=True)}
+        if source.bands_dimension is not None:
+            held_labels[source.bands_dimension.name] = chunk.bands.held
+        dimensions = tuple(
+            d if isinstance(d, SpatialDimension) else replace(d, labels=tuple(d.labels[i] for i in held_labels[d.name]))
+            for d in source.dimensions
+        )
+        own_bands = tuple(source.bands[b] for b in chunk.bands.held)
+        description = replace(source, dimensions=dimensions, grid=grid, bands=own_bands, free=False)
+        shape = (*map(len, labels), *grid.shape)
+        if block is None:
+            return MemoryCube(self.node, description, tuple(_unread(b, shape) for b in own_bands))
+        pixels = (_framed(block.bands[b], labels, rows, columns, held, shape) for b in chunk.bands.held)
+        return MemoryCube(self.node, description, tuple(pixels))
 
-    def probe(self) -> CubeDescription:
-        """What the callback makes of the first chunk, without a pixel.
+    def probe(self) -> tuple[Band, ...]:
+        """What the callback makes of the first chunk of each group of bands, without a pixel.
 
         Raises: DataCubePropertiesImmutable.
         """
         rows, columns = self.inputs[0].description.grid.shape
-        first = _Chunk(
-            tuple(
-                (0, min(c.size or len(d.labels), len(d.labels)))
-                for c, d in zip(self.labels, self.inputs[0].description.labelled, strict=True)
-            ),
-            (0, self.rows.size or rows),
-            (0, self.columns.size or columns),
-        )
-        cube = self._cube(first, None, whole(self.inputs[0].description.grid))
-        made = self.callback(cube).description
-        _require_same(cube.description, made)
-        return made
+        labels = tuple(chunks[0] if chunks else LabelChunk((), ()) for chunks in self.labels)
+        spatial = (0, self.rows.size or rows), (0, self.columns.size or columns)
+        found: dict[int, Band] = {}
+        for group in self.bands:
+            cube = self._cube(_Chunk(group, labels, *spatial), None, whole(self.inputs[0].description.grid))
+            made = self.callback(cube).description
+            _require_same(cube.description, made)
+            found |= {band: made.bands[group.held.index(band)] for band in group.own}
+        return tuple(found[b] for b in sorted(found))
+
+
+def _unread(band: Band, shape: tuple[int, ...]) -> Pixels:
+    """Pixels that nobody will look at, which take no memory."""
+    if band.nodata is not None:
+        return Pixels(np.broadcast_to(np.asarray(band.nodata, band.dtype), shape), band.nodata)
+    return null_pixels(shape, band.dtype, None)
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Spans (start, stop) without overlap, on the cube's own indices."""
+    """Spans (start, stop) of rows and columns without overlap, on the cube's own indices; and labels."""
 
-    labels: tuple[tuple[int, int], ...]
+    bands: LabelChunk
+    labels: tuple[LabelChunk, ...]
     rows: tuple[int, int]
     columns: tuple[int, int]
 
@@ -180,7 +203,7 @@ def _part(grid: Grid, rows: tuple[int, int], columns: tuple[int, int]) -> Grid:
 
 def _framed(
     pixels: Pixels,
-    labels: list[tuple[int, int]],
+    labels: list[tuple[int, ...]],
     rows: tuple[int, int],
     columns: tuple[int, int],
     held: Window,
@@ -190,16 +213,25 @@ def _framed(
     plain = pixels.plain()
     top, bottom = max(rows[0], held.y), min(rows[1], held.y + held.height)
     left, right = max(columns[0], held.x), min(columns[1], held.x + held.width)
-    lead = tuple(slice(start, stop) for start, stop in labels)
-    source = (*lead, slice(top - held.y, bottom - held.y), slice(left - held.x, right - held.x))
+    part = (..., slice(top - held.y, bottom - held.y), slice(left - held.x, right - held.x))
+    inside = plain.with_values(lambda a: _picked(a[part], labels))
     if (top, bottom) == rows and (left, right) == columns:
-        return plain.with_values(lambda a: a[source])
+        return inside
     values, null = np.zeros(shape, plain.values.dtype), np.ones(shape, bool)
     target = (..., slice(top - rows[0], bottom - rows[0]), slice(left - columns[0], right - columns[0]))
-    values[target] = plain.values[source]
-    flags = plain.null()
-    null[target] = False if flags is None else flags[source]
+    values[target] = inside.values
+    flags = inside.null()
+    null[target] = False if flags is None else flags
     return Pixels(values, mask=Mask(null))
+
+
+def _picked(array: Array, labels: Sequence[tuple[int, ...]]) -> Array:
+    """Some labels of the leading axes: a view where they follow one another."""
+    for axis, own in enumerate(labels):
+        consecutive = bool(own) and own == tuple(range(own[0], own[0] + len(own)))
+        place: Any = slice(own[0], own[0] + len(own)) if consecutive else list(own)
+        array = array[(*(slice(None),) * axis, place)]
+    return array
 
 
 def _put(
@@ -211,28 +243,20 @@ def _put(
     left, right = max(chunk.columns[0], window.x), min(chunk.columns[1], window.x + window.width)
     if top >= bottom or left >= right:
         return
-    lead_source, lead_target = [], []
-    for (start, end), chunking, size in zip(chunk.labels, operator.labels, values.shape, strict=False):
-        stop = min(end, size)
-        offset = start - max(0, start - chunking.overlap)
-        lead_source.append(slice(offset, offset + stop - start))
-        lead_target.append(slice(start, stop))
     first_row, first_column = chunk.rows[0] - rows, chunk.columns[0] - columns
-    source = (
-        *lead_source,
-        slice(top - first_row, bottom - first_row),
-        slice(left - first_column, right - first_column),
-    )
-    target = (*lead_target, slice(top - window.y, bottom - window.y), slice(left - window.x, right - window.x))
-    plain = pixels.plain()
-    flags = plain.null()
-    values[target] = plain.values[source]
-    null[target] = False if flags is None else flags[source]
+    part = (..., slice(top - first_row, bottom - first_row), slice(left - first_column, right - first_column))
+    places = [tuple(own.held.index(i) for i in own.own) for own in chunk.labels]
+    inside = pixels.plain().with_values(lambda a: _picked(a[part], places))
+    spatial = np.arange(top - window.y, bottom - window.y), np.arange(left - window.x, right - window.x)
+    target = np.ix_(*(own.own for own in chunk.labels), *spatial)
+    flags = inside.null()
+    values[target] = inside.values
+    null[target] = False if flags is None else flags
 
 
 def _require_same(chunk: CubeDescription, made: CubeDescription) -> None:
-    same = made.names == chunk.names and made.shape == chunk.shape and made.grid.affine == chunk.grid.affine
-    if not same:
+    same_grid = made.grid.shape == chunk.grid.shape and made.grid.affine == chunk.grid.affine
+    if not (same_grid and made.grid.crs == chunk.grid.crs and made.dimensions == chunk.dimensions):
         raise OpenEOError("DataCubePropertiesImmutable")
 
 
@@ -242,14 +266,15 @@ def apply_neighborhood(
     callback: ChunkCallback,
     rows: Chunking,
     columns: Chunking,
-    labels: tuple[Chunking, ...],
+    labels: tuple[tuple[LabelChunk, ...], ...],
+    bands: tuple[LabelChunk, ...],
 ) -> Operator:
     """Describe `apply_neighborhood`; the callback is probed with a chunk of null."""
     source = cube.description
-    operator = ApplyNeighborhood(node, (cube,), source, callback, rows, columns, labels)
+    operator = ApplyNeighborhood(node, (cube,), source, callback, rows, columns, labels, bands)
     made = operator.probe()
-    bands = tuple(
+    described = tuple(
         replace(band_of(Pixels(np.empty(0, b.dtype), b.nodata), own.name, own), nullable=True)
-        for b, own in zip(made.bands, source.bands, strict=True)
+        for b, own in zip(made, source.bands, strict=True)
     )
-    return pin(replace(operator, description=replace(source, bands=bands, free=False)))
+    return pin(replace(operator, description=replace(source, bands=described, free=False)))
