@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     sync_timeout_s: float = Field(default=300, gt=0)
     tile_max_zoom: int = Field(default=20, ge=0, le=30)
     tile_cache_bytes: int = Field(default=2**30, ge=0)
+    seed_tiles_max: int = Field(default=200_000, ge=0)
     service_rate_per_s: float = Field(default=200, gt=0)
     egress: bool = True
     egress_schemes: list[Literal["https", "http"]] = ["https"]

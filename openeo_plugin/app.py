@@ -65,14 +65,13 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
     from services.gate import Gates, Limits
     from services.journal import Journal
     from services.ows import create_ows
-    from services.tile_store import TileStore
+    from services.tile_store import kept_tiles_of
     from services.viewer.page import STATIC, create_viewer, create_viewer_files
     from services.wcs import create_wcs
     from services.xyz import create_tiles
 
     settings = backend.settings
-    kept_bytes = settings.tile_cache_bytes
-    opened = OpenServices(backend, TileStore(settings.data_dir / "tiles", kept_bytes) if kept_bytes else None)
+    opened = OpenServices(backend, kept_tiles_of(settings))
     limits = Limits(max(2, settings.threads), rate_per_s=settings.service_rate_per_s)
     entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services))
     apps: dict[str, ASGIApp] = {

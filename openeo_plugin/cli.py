@@ -1,4 +1,4 @@
-"""The command line: `pygeoapi-openeo serve | worker | demo | import | migrate | user | publish | explain`."""
+"""The command line: `pygeoapi-openeo serve | worker | demo | import | migrate | user | publish | seed | explain`."""
 
 from __future__ import annotations
 
@@ -105,6 +105,17 @@ def build_parser() -> argparse.ArgumentParser:
     publish.add_argument("--user", required=True, help="who owns the service")
     publish.add_argument("--type", default="XYZ", help="XYZ, WMTS or WMS (default: XYZ)")
     publish.add_argument("--title", help="of the service")
+
+    seed = add("seed", commands.seed, "make the tiles of a service ahead, those that are not kept yet")
+    seed.add_argument("service", metavar="SERVICE", help="id of the service")
+    seed.add_argument("--zoom", metavar="N[-M]", help="levels; by default 0 to that of the data's own pixels")
+    sides = ("WEST", "SOUTH", "EAST", "NORTH")
+    seed.add_argument("--bbox", type=float, nargs=4, metavar=sides, help="in degrees; by default everything")
+    seed.add_argument("--date", action="append", metavar="DATE", help="may be repeated; by default the service's own")
+    seed.add_argument("--all-dates", action="store_true", help="every date of the service")
+    seed.add_argument("--tile-matrix-set", metavar="ID", help="WebMercatorQuad (default), WorldCRS84Quad or Native")
+    seed.add_argument("--format", default="png", help="png (default), jpeg or webp")
+    seed.add_argument("--threads", type=int, metavar="N", help="threads that compute (default: as many as cores)")
 
     explain = add("explain", commands.explain, "tell what a process would do and cost, without reading a pixel")
     explain.add_argument("file", type=Path, help="a JSON file with a process or a process graph")

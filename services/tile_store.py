@@ -18,8 +18,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.tile_matrix import WEB_MERCATOR_QUAD
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,11 @@ class TileStore:
         self._lock = threading.Lock()
         self._unseen_bytes = limit_bytes  # written since the folder was last measured; unknown at first
 
+    @property
+    def limit_bytes(self) -> int:
+        """Of all files together."""
+        return self._limit_bytes
+
     def of(self, service_id: str, stamp: str, owner: str | None) -> KeptTiles:
         """The pictures of a service as it is now; those of what it was before are removed.
 
@@ -61,6 +70,11 @@ class TileStore:
         for other in ("public", domain):
             self._remove_all_but(self._folder / other / service_id, stamp if other == domain else None)
         return KeptTiles(self, self._folder / domain / service_id / stamp)
+
+    def forget(self, service_id: str) -> None:
+        """Remove all pictures of a service."""
+        for folder in self._folder.glob(f"*/{service_id}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def written(self, size_bytes: int) -> None:
         """Count what was written, and make room now and then."""
@@ -89,6 +103,12 @@ class TileStore:
             for old in folder.iterdir():
                 if old.name != stamp:
                     shutil.rmtree(old, ignore_errors=True)
+
+
+def kept_tiles_of(settings: Settings) -> TileStore | None:
+    """Where the processes of an instance keep tiles; None if they don't."""
+    limit_bytes = settings.tile_cache_bytes
+    return TileStore(settings.data_dir / "tiles", limit_bytes) if limit_bytes else None
 
 
 @dataclass(frozen=True)

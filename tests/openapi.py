@@ -25,6 +25,7 @@ OWN_PATHS = (
     r"/result/[^/]+/logs",
     r"/collections/[^/]+/items(/[^/]+)?",
     r"/jobs/[^/]+/results/(items|assets)/.+",
+    r"/services/[^/]+/seed",
 )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from openeo_plugin.api import billing, requests
+from openeo_plugin.api import billing, requests, service_seeding
 from openeo_plugin.api.assets import expiry
 from openeo_plugin.api.http import empty_response, json_body, json_response
 from openeo_plugin.api.jobs import rfc3339
@@ -16,7 +16,9 @@ from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
 from services import registry
 from services.access import check_service, used_parameters
+from services.seed_run import ledger_of
 from services.ticket import with_ticket
+from services.tile_store import kept_tiles_of
 from services.visit import is_private
 
 if TYPE_CHECKING:
@@ -94,7 +96,12 @@ def update_service(user: str, service_id: str) -> Response:
 
 def delete_service(user: str, service_id: str) -> Response:
     """`DELETE /services/{service_id}`."""
-    the_backend().services.delete(service_id, user)
+    backend = the_backend()
+    backend.services.delete(service_id, user)
+    ledger_of(backend.settings).forget(service_id)
+    tiles = kept_tiles_of(backend.settings)
+    if tiles is not None:
+        tiles.forget(service_id)
     return empty_response(204)
 
 
@@ -171,4 +178,5 @@ ROUTES = (
     Route("PATCH", "/services/{service_id}", update_service),
     Route("DELETE", "/services/{service_id}", delete_service),
     Route("GET", "/services/{service_id}/logs", list_service_logs),
+    *service_seeding.ROUTES,
 )
