@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from openeo_plugin.cube.dimensions import (
     TemporalDimension,
 )
 from openeo_plugin.cube.grid import tiled, whole
-from openeo_plugin.cube.pixels import Array, Mask, Pixels
+from openeo_plugin.cube.pixels import Array, Block, Mask, Pixels
 from openeo_plugin.engine.operator import Operator, RunContext, everything
 
 LABELLED = {"temporal": TemporalDimension, "bands": BandsDimension, "other": OtherDimension}
@@ -124,21 +125,32 @@ def _grid(dimensions: dict[str, dict[str, Any]], spatial: dict[str, str]) -> Geo
     return GeoBox((sizes["y"], sizes["x"]), affine, crs)
 
 
-def cube_value(operator: Operator, window_px: tuple[int, int] | None = None) -> dict[str, Any]:
-    """The cube that an operator gives, in the form of the cases; null as None, `data` as nested lists.
+BlockOf = Callable[[Operator], Block]
+"""Computes the whole cube of an operator."""
 
-    Computed at once, or in windows of (rows, columns).
-    """
+
+def at_once(operator: Operator) -> Block:
+    """The whole cube as one window."""
+    return in_windows(operator, operator.description.grid.shape)
+
+
+def in_windows(operator: Operator, size: tuple[int, int]) -> Block:
+    """The whole cube, put together of windows of at most (rows, columns)."""
     from openeo_plugin.engine.schedule import compute_all
     from openeo_plugin.engine.window import assemble
 
     description = operator.description
-    window = whole(description.grid)
+    windows = list(tiled(description.grid, *size))
+    blocks = [compute_all([(operator, everything(description, w, exact=True))], RunContext())[0] for w in windows]
+    return blocks[0] if len(blocks) == 1 else assemble(whole(description.grid), windows, blocks)
+
+
+def cube_value(operator: Operator, block_of: BlockOf = at_once) -> dict[str, Any]:
+    """The cube that an operator gives, in the form of the cases; null as None, `data` as nested lists."""
+    description = operator.description
     if 0 in description.shape:
         return _written(description, np.empty(description.shape).tolist())
-    windows = list(tiled(description.grid, *(window_px or description.grid.shape)))
-    blocks = [compute_all([(operator, everything(description, w, exact=True))], RunContext())[0] for w in windows]
-    block = blocks[0] if len(blocks) == 1 else assemble(window, windows, blocks)
+    block = block_of(operator)
     cells = np.stack([_cells(pixels) for pixels in block.bands])
     bands = description.bands_dimension
     names = [bands.name if bands else "", *(d.name for d in description.labelled)]

@@ -18,8 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conformance import official  # noqa: E402
+from conformance.cluster import WINDOW_PX, CubeCluster  # noqa: E402
+from conformance.cubes import in_windows  # noqa: E402
 from conformance.defective import DEFECTIVE  # noqa: E402
-from conformance.runner import Outcome, cases, run  # noqa: E402
+from conformance.runner import Case, Outcome, cases, gives_cube, run  # noqa: E402
 
 
 def counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
@@ -39,19 +41,34 @@ def failure(outcome: Outcome) -> dict[str, str | None]:
     return {"id": outcome.case.id, "why": outcome.why, "defective": DEFECTIVE.get(outcome.case.id)}
 
 
+def elsewhere(outcomes: list[Outcome], again: list[Outcome]) -> dict[str, Any]:
+    """Cube cases computed in another way: how many pass, and which have another outcome than at once."""
+    at_once = {o.case.id: o.why for o in outcomes}
+    different = [failure(o) for o in again if o.why != at_once[o.case.id]]
+    return {**counted(again), "different": different}
+
+
+def through_dask(own: list[Case]) -> list[Outcome]:
+    """The cases, their cubes computed by the workers of a cluster."""
+    cluster = CubeCluster()
+    try:
+        return [run(case, cluster.of(case)) for case in own]
+    finally:
+        cluster.close()
+
+
 def report(outcomes: list[Outcome]) -> dict[str, Any]:
     """What goes into `build/conformance.json`."""
+    own = [o.case for o in outcomes if gives_cube(o.case)]
     return {
         **counted(outcomes),
+        "windows": elsewhere(outcomes, [run(case, lambda cube: in_windows(cube, WINDOW_PX)) for case in own]),
+        "dask": elsewhere(outcomes, through_dask(own)),
         "stable": counted(o for o in outcomes if not o.case.experimental),
         "experimental": counted(o for o in outcomes if o.case.experimental),
         "levels": grouped(outcomes, "level"),
         "processes": grouped(outcomes, "process"),
-        "failures": [
-            {"id": o.case.id, "why": o.why, "defective": DEFECTIVE.get(o.case.id)}
-            for o in outcomes
-            if o.why is not None
-        ],
+        "failures": [failure(o) for o in outcomes if o.why is not None],
     }
 
 
@@ -66,6 +83,10 @@ def table(found: dict[str, Any]) -> None:
         print(f"{fault['id']}: {fault['why']}{note}")
     for name in ("stable", "experimental"):
         print(f"{name}: {found[name]['passed']} of {found[name]['total']} passed")
+    for name in ("windows", "dask"):
+        print(f"cubes through {name}: {found[name]['passed']} of {found[name]['total']} passed")
+        for fault in found[name]["different"]:
+            print(f"{fault['id']} is different there: {fault['why']}")
     print(f"all: {found['passed']} of {found['total']} passed, {found['failed']} failed")
 
 
@@ -84,7 +105,8 @@ def main(names: list[str]) -> int:
         target = ROOT / "build" / "conformance.json"
         target.parent.mkdir(exist_ok=True)
         target.write_text(json.dumps(found, indent=2, default=str) + "\n", "utf-8")
-    return 0 if all(f["defective"] for f in found["failures"]) else 1
+    same = not found["windows"]["different"] and not found["dask"]["different"]
+    return 0 if same and all(f["defective"] for f in found["failures"]) else 1
 
 
 if __name__ == "__main__":

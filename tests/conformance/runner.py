@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance import official
 from conformance.compare import difference
-from conformance.cubes import cube_argument, cube_value
+from conformance.cubes import BlockOf, at_once, cube_argument, cube_value
 
 from openeo_plugin.cube.labelled_array import LabelledArray
 from openeo_plugin.engine.operator import Operator
@@ -77,17 +77,13 @@ def cases(process_id: str) -> Iterator[Case]:
         yield Case(f"{process_id}#{index}", process_id, spec.get("level", level), experimental, spec)
 
 
-def run(case: Case, window_px: tuple[int, int] | None = None) -> Outcome:
-    """Call the process with the case's arguments and compare. Cubes are computed at once, or in windows."""
-    definition = predefined().get(case.process)
-    if definition is None:
-        return Outcome(case, "the process is not implemented")
+def run(case: Case, block_of: BlockOf = at_once) -> Outcome:
+    """Call the process with the case's arguments and compare. `block_of` computes a cube that comes out."""
     throws = case.spec.get("throws")
     try:
-        arguments = {n: argument(official.resolved(v)) for n, v in case.spec["arguments"].items()}
         expected = official.resolved(case.spec.get("returns"))
-        value = invoke(definition, arguments, Scope(Lookup(), EmptyEnvironment(), {}, "case"))
-        found = cube_value(value, window_px) if isinstance(value, Operator) else value
+        value = called(case)
+        found = cube_value(value, block_of) if isinstance(value, Operator) else value
     except OpenEOError as error:
         if throws is True or throws == error.code:
             return Outcome(case, None)
@@ -102,6 +98,27 @@ def run(case: Case, window_px: tuple[int, int] | None = None) -> Outcome:
     if "returns" not in case.spec:
         return Outcome(case, f"expected the error {throws}, found {str(found)[:200]}")
     return Outcome(case, difference(expected, found))
+
+
+def called(case: Case) -> Any:
+    """What the process gives; a cube as an operator.
+
+    Raises: OpenEOError; FileNotFoundError if the suite lacks a file; ImportError if there is no such process.
+    """
+    definition = predefined().get(case.process)
+    if definition is None:
+        raise ImportError(case.process)
+    arguments = {n: argument(official.resolved(v)) for n, v in case.spec["arguments"].items()}
+    return invoke(definition, arguments, Scope(Lookup(), EmptyEnvironment(), {}, "case"))
+
+
+def gives_cube(case: Case) -> bool:
+    """Whether a cube comes out that is computed in windows."""
+    try:
+        value = called(case)
+    except (OpenEOError, OSError, ImportError, ValueError, TypeError, KeyError, AttributeError):
+        return False
+    return isinstance(value, Operator) and 0 not in value.description.shape
 
 
 def argument(value: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from conformance import official
+from conformance.cluster import WINDOW_PX, CubeCluster
+from conformance.cubes import in_windows
 from conformance.defective import DEFECTIVE
-from conformance.runner import cases, run
+from conformance.runner import cases, gives_cube, run
 
 from openeo_plugin.processes.registry import predefined
 
@@ -28,11 +30,12 @@ def test_only_cases_that_fail_are_called_defective(process_id: str) -> None:
 @pytest.mark.parametrize("process_id", sorted(predefined()))
 def test_cubes_cut_into_windows_give_what_they_give_at_once(process_id: str) -> None:
     official.require()
-    for case in cases(process_id):
-        if _has_cube(case.spec.get("returns")):
-            assert run(case, (2, 3)) == run(case)
+    for case in filter(gives_cube, cases(process_id)):
+        assert run(case, lambda cube: in_windows(cube, WINDOW_PX)) == run(case)
 
 
-def _has_cube(returns: object) -> bool:
-    resolved = official.resolved(returns)
-    return isinstance(resolved, dict) and resolved.get("type") == "datacube"
+@pytest.mark.parametrize("process_id", sorted(predefined()))
+def test_cubes_computed_by_dask_workers_are_what_they_are_here(process_id: str, cluster: CubeCluster) -> None:
+    official.require()
+    for case in filter(gives_cube, cases(process_id)):
+        assert run(case, cluster.of(case)) == run(case)
