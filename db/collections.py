@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, delete, insert, select, union_all
 from sqlalchemy.orm import Session
 
 from db import revisions
-from db.footprint import footprint_of
-from db.item_search import ItemSearch
-from db.models import CollectionRow, ItemRow
+from db.filters.expression import Condition
+from db.footprint import Box, footprint_of
+from db.item_search import ITEMS, After, ItemSearch, SortKey, count_of, items_of
+from db.models import CollectionRow, ItemRow, RecordRow
 from db.moments import interval_of, moment
+from db.queryables import described, queryables_of
+from db.records import record_row
 from db.session import Clock, Database, affected, utc_now
 from openeo_plugin.errors import OpenEOError, suggest
 
@@ -89,13 +92,37 @@ class CollectionStore:
         with self._database.reading() as session:
             return [*session.scalars(query)]
 
+    def page(self, user: str | None, *, after: str | None = None, limit: int | None = None) -> Documents:
+        """The documents of the collections that the user sees, by id: those behind the id `after`, at most `limit`."""
+        parts = []
+        for owner in {None, user}:  # apart, since the index by owner has each in this order
+            part = select(CollectionRow.id, CollectionRow.document).where(CollectionRow.owner == owner)
+            part = part if after is None else part.where(CollectionRow.id > after)
+            parts.append(part.order_by(CollectionRow.id).limit(limit).subquery().select())
+        found = union_all(*parts).subquery()
+        query = select(found.c.document).order_by(found.c.id).limit(limit)
+        with self._database.reading() as session:
+            return [*session.scalars(query)]
+
+    def queryables(self, id: str, user: str | None) -> dict[str, Any]:
+        """JSON Schema of each property that items of a collection have, by name. Raises: CollectionNotFound."""
+        document = self.get(id, user)
+        with self._database.reading() as session:
+            found = session.scalar(select(CollectionRow.queryables).where(CollectionRow.id == id))
+            if found is None:  # stored by an earlier version
+                found = queryables_of(session.scalars(items_of(id)))
+        return described(found, document)
+
     def items(
         self,
         id: str,
         *,
-        bbox: tuple[float, float, float, float] | None = None,
+        bbox: Box | None = None,
         start: str | None = None,
         end: str | None = None,
+        condition: Condition | None = None,
+        sort: tuple[SortKey, ...] = (),
+        after: After | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> Documents:
@@ -106,25 +133,30 @@ class CollectionStore:
             bbox: west, south, east, north in degrees; west > east crosses the antimeridian. Touching counts.
             start: RFC 3339; items before it are left out.
             end: RFC 3339; items at it or after it are left out. An item with a range is in if the ranges overlap.
+            condition: a filter; see `db.filters`.
+            sort: properties to sort by first, each with whether it is descending.
+            after: the last item of the page before; cheaper than an offset.
             limit: at most so many; None for all.
             offset: how many to leave out at the start.
         """
-        search = ItemSearch(id, bbox, moment(start), moment(end))
+        search = ItemSearch(bbox, moment(start), moment(end), condition, sort, after)
+        query = search.ordered(items_of(id), ITEMS, self._database.is_sqlite)
         with self._database.reading() as session:
-            return [*session.scalars(search.ordered(self._database.is_sqlite).limit(limit).offset(offset))]
+            return [*session.scalars(query.limit(limit).offset(offset))]
 
     def count_items(
         self,
         id: str,
         *,
-        bbox: tuple[float, float, float, float] | None = None,
+        bbox: Box | None = None,
         start: str | None = None,
         end: str | None = None,
+        condition: Condition | None = None,
     ) -> int:
         """How many items `items` would give without a limit."""
-        search = ItemSearch(id, bbox, moment(start), moment(end))
+        search = ItemSearch(bbox, moment(start), moment(end), condition)
         with self._database.reading() as session:
-            return session.scalar(search.count(self._database.is_sqlite)) or 0
+            return session.scalar(search.narrowed(count_of(id), ITEMS, self._database.is_sqlite)) or 0
 
     def item(self, collection_id: str, item_id: str) -> dict[str, Any]:
         """One item. Raises: NotFound."""
@@ -164,9 +196,12 @@ def store_collection(
         raise ValueError(f"there is already a collection '{id}' of another owner or kind")
     row = found or CollectionRow(id=id, owner=owner, kind=kind)
     row.document, row.job_id, row.updated = collection.document, job_id, now
+    row.queryables = queryables_of(collection.items)
     session.add(row)
     session.execute(delete(ItemRow).where(ItemRow.collection_id == id))
+    session.execute(delete(RecordRow).where(RecordRow.collection_id == id))
     session.flush()
+    session.execute(insert(RecordRow), [record_row(collection.document, collection.items, kind, now)])
     if collection.rows:
         session.execute(insert(ItemRow), collection.rows)
     revisions.advance(session, SUBJECT)

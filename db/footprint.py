@@ -24,6 +24,12 @@ class Footprint:
     east: float
     north: float
 
+    def to_geojson(self) -> dict[str, Any]:
+        """The geometry as GeoJSON."""
+        import shapely
+
+        return dict(shapely.geometry.mapping(shapely.from_wkb(self.wkb)))
+
 
 def footprint_of(item: dict[str, Any]) -> Footprint | None:
     """The footprint of a STAC item: its geometry, else its bbox; None if it has neither.
@@ -76,3 +82,22 @@ def flat_box(bbox: Sequence[float] | None) -> Box | None:
         raise ValueError(f"the box {list(bbox)} holds coordinates that are not numbers")
     west, south, east, north = map(float, corners)
     return west, south, east, north
+
+
+def union_of(footprints: Sequence[Footprint], vertices_max: int) -> Footprint | None:
+    """Footprints as one; None if that has more vertices than are wanted."""
+    import shapely
+
+    together = shapely.make_valid(shapely.union_all(shapely.from_wkb([one.wkb for one in footprints])))
+    if together.is_empty or shapely.count_coordinates(together) > vertices_max:
+        return None
+    return Footprint(shapely.to_wkb(together), *together.bounds)
+
+
+def box_of(boxes: Sequence[Sequence[float]]) -> Footprint | None:
+    """The region of boxes (of four or six numbers); None if there is none, or one is not made of numbers."""
+    try:
+        found = [footprint_of({"bbox": box}) for box in boxes]
+    except (TypeError, ValueError):
+        return None
+    return union_of([one for one in found if one is not None], 10_000) if any(found) else None

@@ -27,6 +27,7 @@ TRANSITIONS: dict[Status, dict[Status, str]] = {
 }
 
 ACTIVE: frozenset[Status] = frozenset({"queued", "running"})  # locked against change
+LEAVES_PARTIAL: frozenset[Status] = frozenset({"running", "canceled", "error"})  # what was computed can be had
 
 
 class TransitionError(Exception):

@@ -58,7 +58,7 @@ class CollectionRow(Base):
     """A STAC collection: a source of data or the result of a job."""
 
     __tablename__ = "collections"
-    __table_args__ = (Index(None, "owner", "kind"), Index(None, "job_id"))
+    __table_args__ = (Index(None, "owner", "kind"), Index(None, "owner", "id"), Index(None, "job_id"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str | None]
@@ -66,21 +66,16 @@ class CollectionRow(Base):
     job_id: Mapped[str | None]
     document: Mapped[dict[str, Any]]
     updated: Mapped[datetime]
+    queryables: Mapped[dict[str, Any] | None] = mapped_column(json_type())
 
 
-class ItemRow(Base):
-    """A STAC item. `footprint` is searched through GiST on PostgreSQL, the box through the R*Tree on SQLite."""
+class PlacedColumns:
+    """A GeoJSON feature with its place and time.
 
-    __tablename__ = "items"
-    __table_args__ = (
-        UniqueConstraint("collection_id", "id"),
-        Index(None, "collection_id", "datetime", "id"),
-        Index("ix_items_footprint", "footprint", postgresql_using="gist").ddl_if(dialect="postgresql"),
-    )
+    `footprint` is searched through GiST on PostgreSQL, the box through an R*Tree on SQLite.
+    """
 
     key: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
-    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
-    id: Mapped[str]
     datetime: Mapped[Moment | None]
     end_datetime: Mapped[Moment | None]
     footprint: Mapped[bytes | None] = mapped_column(footprint_type())
@@ -89,6 +84,36 @@ class ItemRow(Base):
     east: Mapped[float | None]
     north: Mapped[float | None]
     document: Mapped[dict[str, Any]]
+
+
+class ItemRow(PlacedColumns, Base):
+    """A STAC item."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("collection_id", "id"),
+        Index(None, "collection_id", "datetime", "id"),
+        Index("ix_items_footprint", "footprint", postgresql_using="gist").ddl_if(dialect="postgresql"),
+    )
+
+    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    id: Mapped[str]
+
+
+# In the database the id has the collation "C" there, which can't be reflected.
+Index("ix_items_order", ItemRow.collection_id, ItemRow.datetime.nulls_first(), ItemRow.id).ddl_if(dialect="postgresql")
+
+
+class RecordRow(PlacedColumns, Base):
+    """What the catalogue of records tells of a collection: an OGC record."""
+
+    __tablename__ = "records"
+    __table_args__ = (
+        UniqueConstraint("collection_id"),
+        Index("ix_records_footprint", "footprint", postgresql_using="gist").ddl_if(dialect="postgresql"),
+    )
+
+    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
 
 
 class JobRow(Base):

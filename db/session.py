@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from db.footprint import meets_box
+from db.filters import sqlite
 
 DatabaseError = SQLAlchemyError  # what the database raises when it can't be reached or refuses
 DATABASE_GONE = (OperationalError, InterfaceError)  # ... when it can not be reached, for now
@@ -150,7 +150,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.create_function("footprint_meets", 5, meets_box, deterministic=True)
+    sqlite.register(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

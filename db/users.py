@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.models import CollectionRow, JobRow, ProcessRow, ServiceRow, TokenRow, UserRow
@@ -20,12 +22,13 @@ class UserError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user. `password_hash` is None for those who log in elsewhere."""
+    """A user. `password_hash` is None for those who log in elsewhere; `title` is what these call themselves there."""
 
     name: str
     password_hash: str | None = field(repr=False)
     is_demo: bool
     created: datetime
+    title: str | None = None
 
 
 type Users = list[User]
@@ -53,6 +56,17 @@ class UserStore:
         with self._database.reading() as session:
             row = session.get(UserRow, name)
             return None if row is None else _user_of(row)
+
+    def ensure(self, name: str) -> User:
+        """The user of that name, added without a password if there is none."""
+        known = self.get(name)
+        if known is None:
+            with suppress(UserError, IntegrityError):  # another process was quicker
+                return self.create(name, None)
+            known = self.get(name)
+        if known is None:
+            raise UserError(f"there is no user '{name}'")
+        return known
 
     def set_password(self, name: str, password_hash: str) -> None:
         """Change a password; all logins of the user end. Raises: UserError, if there is no such user."""

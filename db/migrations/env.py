@@ -7,12 +7,14 @@ from sqlalchemy.sql.schema import SchemaItem
 
 from db.models import Base
 
+_ON_POSTGRESQL_ONLY = ("ix_items_footprint", "ix_items_order", "ix_records_footprint")
+
 
 def _is_ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, _other: SchemaItem | None) -> bool:
-    """Leave out PostGIS's own tables, the R*Tree's, and the index that only PostgreSQL has."""
+    """Leave out PostGIS's own tables, the R*Tree's, and the indexes that only PostgreSQL has."""
     if kind == "table" and reflected:
-        return name != "spatial_ref_sys" and not str(name).startswith("item_bounds")
-    return not (name == "ix_items_footprint" and context.get_bind().dialect.name == "sqlite")
+        return name != "spatial_ref_sys" and not str(name).startswith(("item_bounds", "record_bounds"))
+    return not (name in _ON_POSTGRESQL_ONLY and context.get_bind().dialect.name == "sqlite")
 
 
 def _run() -> None:

@@ -39,6 +39,7 @@ LIBRARY_ROOMS = {
     "sqlalchemy": {"db"},
     "geoalchemy2": {"db"},
     "alembic": {"db"},
+    "cql2": {"db"},
     "rasterio": {"sources", "formats", "services"},
     "mapproxy": {"services"},
     "titiler": {"services"},

@@ -1,0 +1,1 @@
+"""Filters in CQL2: read once, checked against what can be asked for, then SQL for either database."""
