@@ -32,11 +32,21 @@ class Opened:
     """A service that is ready to be shown.
 
     Args:
+        service: as it is stored.
         stamp: changes with every change of the service and of the collections that it reads.
     """
 
     served: ServedService
+    service: Service
     stamp: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stored service, and the service opened if it is at hand and its data has not changed."""
+
+    service: Service
+    opened: Opened | None
 
 
 @dataclass
@@ -74,7 +84,10 @@ class OpenServices:
     def open_now(self, service_id: str) -> Opened:
         """The service and its stamp. Behind the door, the service is the one that was let in."""
         visit = current_visit()
-        service = visit.service if visit and visit.service.id == service_id else self.find(service_id)
+        let_in = visit is not None and visit.service.id == service_id
+        if visit and let_in and visit.opened:
+            return visit.opened
+        service = visit.service if visit and let_in else self.find(service_id)
         slot = self._slot(service)
         revision = self._backend.collections.revision()
         with slot.lock:
@@ -84,14 +97,19 @@ class OpenServices:
             assert slot.opened is not None
             return slot.opened
 
-    def known(self, service: Service) -> Opened | None:
-        """The service, if it is open already and its data has not changed; never waits for it."""
+    def look(self, service_id: str) -> Found:
+        """What is known of a service without opening it; one short question to the database if it is open.
+
+        Raises: ServiceNotFound if there is none or it is disabled.
+        """
+        _check_id(service_id)
+        state = self._backend.services.state(service_id)
         with self._lock:
-            slot = self._slots.get((service.id, service.version))
+            slot = self._slots.get((service_id, state.version))
         if slot is None or slot.opened is None:
-            return None
-        revision = self._backend.collections.revision()
-        return slot.opened if self._is_fresh(slot, service, revision) else None
+            return Found(self.find(service_id), None)
+        opened = slot.opened
+        return Found(opened.service, opened if self._is_fresh(slot, opened.service, state.revision) else None)
 
     def at_hand(self, service: Service) -> Opened | None:
         """The service, if it is open, without a look at the catalogue."""
@@ -104,8 +122,7 @@ class OpenServices:
 
         Raises: ServiceNotFound if there is none or it is disabled.
         """
-        if not SERVICE_ID.fullmatch(service_id):
-            raise OpenEOError("ServiceNotFound", identifier=service_id[:128])
+        _check_id(service_id)
         service = self._backend.services.find(service_id)
         if not service.enabled:
             raise OpenEOError("ServiceNotFound", identifier=service_id)
@@ -126,7 +143,7 @@ class OpenServices:
         if self._tiles is not None and service.configuration.get("cache", True) is not False:
             owner = service.owner if is_private(service) else None
             served.keep_tiles(self._tiles.of(service.id, stamp, owner))
-        return Opened(served, stamp)
+        return Opened(served, service, stamp)
 
     def _stamp(self, service: Service, collections: tuple[str, ...]) -> str:
         changed = self._backend.collections.changed(collections) if collections else {}
@@ -140,6 +157,11 @@ class OpenServices:
             while len(self._slots) > self._limit:
                 self._slots.popitem(last=False)
             return slot
+
+
+def _check_id(service_id: str) -> None:
+    if not SERVICE_ID.fullmatch(service_id):
+        raise OpenEOError("ServiceNotFound", identifier=service_id[:128])
 
 
 def open_service(backend: Backend, service: Service) -> ServedService:

@@ -49,10 +49,9 @@ class Entrance:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is known of a request before anything is computed: the service, opened if it was, and a kept tile."""
+    """What is known of a request before anything is computed: the service and a kept tile."""
 
     visit: Visit
-    opened: Opened | None
     tile: tuple[bytes, str] | None
 
 
@@ -85,7 +84,7 @@ class Door:
         segment, slash, rest = get_route_path(scope).removeprefix("/").partition("/")
         headers = Headers(scope=scope)
         found = await self._in_thread(partial(self._look, segment, slash + rest, scope["query_string"], headers))
-        etag = _etag(found.opened, scope, slash + rest)
+        etag = _etag(found.visit.opened, scope, slash + rest)
         if etag and _matches(headers.get("if-none-match"), etag):
             response = Response(status_code=304)
             _add_caching(response.headers, found.visit, etag)
@@ -105,12 +104,11 @@ class Door:
 
     def _look(self, segment: str, rest: str, query: bytes, headers: Headers) -> _Found:
         service_id, _, ticket = segment.partition(SEPARATOR)
-        service = self._entrance.services.find(service_id)
-        if is_private(service):
-            self._check(service, ticket, headers)
-        visit = Visit(service, segment if ticket else service_id)
-        opened = self._entrance.services.known(service)
-        return _Found(visit, opened, self._kept_tile(opened, rest, query) if opened else None)
+        found = self._entrance.services.look(service_id)
+        if is_private(found.service):
+            self._check(found.service, ticket, headers)
+        visit = Visit(found.service, segment if ticket else service_id, found.opened)
+        return _Found(visit, self._kept_tile(found.opened, rest, query) if found.opened else None)
 
     def _check(self, service: Service, ticket: str, headers: Headers) -> None:
         """Let the owner's token and tickets pass; nobody else learns that there is such a service.

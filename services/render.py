@@ -22,6 +22,7 @@ from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from services.algorithm import with_contrast
 from services.geotiff import geotiff
+from services.palette_png import palette_png
 from services.readable import Readable, Selection, read
 from services.sampling import layers
 from services.style import RAMP, Range, Style
@@ -121,11 +122,9 @@ def blank(height: int, width: int) -> Image.Image:
 def encode(image: Image.Image, image_format: str) -> bytes:
     """A picture as PNG, JPEG (on white) or WebP."""
     out = io.BytesIO()
-    if image_format == "png" and image.mode != "P":
-        return _png(image)
     if image_format == "png":
-        image.save(out, "PNG", compress_level=1)
-    elif image_format == "webp":
+        return palette_png(image) if image.mode == "P" else _png(image)
+    if image_format == "webp":
         image.convert("RGBA").save(out, "WEBP", quality=85, method=0)
     elif image_format == "jpeg":
         on_white(image).save(out, "JPEG", quality=90)
@@ -176,8 +175,10 @@ def _ramp(values: Array, extent: Range, first: int, last: int) -> Array:
     low, high = extent
     scaled = (values.astype(real) - real.type(low)) * real.type((last - first) / (high - low))
     np.clip(scaled, 0, last - first, out=scaled)
-    np.nan_to_num(scaled, copy=False, nan=-first)
-    return (np.rint(scaled) + first).astype(np.uint8)
+    np.rint(scaled, out=scaled)
+    scaled += real.type(first)
+    scaled[np.isnan(scaled)] = 0
+    return scaled.astype(np.uint8)
 
 
 def _category_codes(style: Style) -> Callable[[Array], Array]:

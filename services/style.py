@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,12 +72,10 @@ class Style:
 
     def palette(self) -> np.ndarray[Any, Any]:
         """256 colours, (256, 4) uint8; the first is transparent, the others stand for the range or the categories."""
+        if not self.categories:
+            return _ramp_palette(self.colormap)
         colors = np.zeros((RAMP + 1, 4), np.uint8)
-        if self.categories:
-            colors[1 : 1 + len(self.categories)] = [category.color for category in self.categories]
-            return colors
-        levels = np.rint(np.arange(RAMP) * (255 / (RAMP - 1))).astype(int)
-        colors[1:] = _colormap(self.colormap)[levels]
+        colors[1 : 1 + len(self.categories)] = [category.color for category in self.categories]
         return colors
 
 
@@ -182,6 +181,15 @@ def _category(item: Mapping[str, Any]) -> Category:
     red, green, blue = digits[:3]
     alpha = digits[3] if len(digits) == 4 else 255
     return Category(float(item["value"]), (red, green, blue, alpha), str(item.get("label") or f"{item['value']:g}"))
+
+
+@lru_cache(maxsize=64)
+def _ramp_palette(name: str | None) -> np.ndarray[Any, Any]:
+    """A transparent colour and the colour map in `RAMP` steps; not to be changed, as all styles share it."""
+    colors = np.zeros((RAMP + 1, 4), np.uint8)
+    colors[1:] = _colormap(name)[np.rint(np.arange(RAMP) * (255 / (RAMP - 1))).astype(int)]
+    colors.setflags(write=False)
+    return colors
 
 
 def _colormap(name: str | None) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ from openeo_plugin.engine.operator import RunContext
 
 if TYPE_CHECKING:
     from db.services import Service
+    from services.access import Opened
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Visit:
     Args:
         service: the stored service it is for.
         segment: how the address names the service: its id, or the id and a ticket.
+        opened: the service as it was found to be, if it was open already.
         context: canceled when the client has left.
     """
 
     service: Service
     segment: str
+    opened: Opened | None = None
     context: RunContext = field(default_factory=RunContext)
 
     @property

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from attrs import define
 from fastapi import Depends, FastAPI, Path, Query
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from titiler.core.factory import BaseFactory
 
@@ -25,7 +26,7 @@ from services.reader import PlanReader
 from services.render import MEDIA_TYPES, preview_grid
 from services.served import MapRequest, ServedService
 from services.tile_matrix import GEOGRAPHIC, WEB_MERCATOR, grid_of, tile_bounds
-from services.visit import public_segment
+from services.visit import current_visit, public_segment
 
 Format = Literal["png", "jpeg", "jpg", "webp", "npy", "tif"]
 Time = Annotated[str | None, Query(max_length=64, description="A date; the service's default if left out.")]
@@ -53,9 +54,14 @@ def create_tiles(backend: Backend, services: OpenServices | None = None) -> Fast
     return app
 
 
-def _path_dependency(opened: OpenServices) -> Callable[[str], ServedService]:
-    def path(service_id: Annotated[str, Path()]) -> ServedService:
-        return opened.open(service_id)
+def _path_dependency(opened: OpenServices) -> Callable[..., Awaitable[ServedService]]:
+    """Takes the service that the door has looked up already; only one that is not open yet needs a thread."""
+
+    async def path(service_id: Annotated[str, Path()]) -> ServedService:
+        visit = current_visit()
+        if visit and visit.opened and visit.service.id == service_id:
+            return visit.opened.served
+        return await run_in_threadpool(opened.open, service_id)
 
     return path
 
@@ -70,7 +76,7 @@ class ServiceTiles(BaseFactory):
         max_zoom: tiles of higher zoom levels are refused.
     """
 
-    path_dependency: Callable[..., ServedService]
+    path_dependency: Callable[..., Awaitable[ServedService]]
     public_base: str
     max_zoom: int
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from db.services import ServiceStore
+from db.collections import CollectionStore
+from db.services import ServiceState, ServiceStore
 from db.session import Database
 from openeo_plugin.errors import OpenEOError
 
@@ -39,6 +40,20 @@ def test_a_change_raises_the_version(services: ServiceStore) -> None:
     assert services.update(id, "ada", enabled=False, title=None).version == 2
     assert services.update(id, "ada", configuration={"x": 1}).version == 3
     assert services.get(id, "ada").enabled is False
+
+
+def test_the_state_tells_changes_of_the_service_and_of_the_catalogue(
+    services: ServiceStore, database: Database
+) -> None:
+    id = services.create("ada", "XYZ", GRAPH).id
+    assert services.state(id) == ServiceState(version=1, revision=0)
+    services.update(id, "ada", title="New")
+    collections = CollectionStore(database)
+    collections.put({"type": "Collection", "id": "c"}, [])
+    assert services.state(id) == ServiceState(version=2, revision=collections.revision())
+    services.delete(id, "ada")
+    with pytest.raises(OpenEOError, match=id):
+        services.state(id)
 
 
 def test_id_and_owner_can_not_be_changed(services: ServiceStore) -> None:

@@ -12,6 +12,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.warp import transform
 
+from db.services import ServiceState
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, SpatialDimension, TemporalDimension
@@ -84,6 +85,9 @@ class Store(dict):
             raise OpenEOError("ServiceNotFound", identifier=service_id)
         return self[service_id]
 
+    def state(self, service_id):
+        return ServiceState(self.find(service_id).version, self.revision())
+
     def log(self, service_id, level, message, **fields):
         self.__dict__.setdefault("entries", []).append((service_id, level, message, fields))
         return True
@@ -104,6 +108,12 @@ class FakeBackend:
     planned: list = field(default_factory=list)
     changed: dict = field(default_factory=dict)
     revision: int = 1
+
+    def __post_init__(self):
+        self.services.revision = self.catalogue_revision
+
+    def catalogue_revision(self):
+        return self.collections.revision()
 
     @property
     def collections(self):

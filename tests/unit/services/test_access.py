@@ -144,7 +144,7 @@ def test_changed_data_is_planned_anew(make_backend, fakes):
     first = services.open_now("abc")
     assert services.open_now("abc") is first
     backend.changed = {"s2": "2020-01-02"}
-    assert services.known(backend.services["abc"]) is None
+    assert services.look("abc").opened is None
     second = services.open_now("abc")
     assert second.stamp != first.stamp
     assert len(backend.planned) == 2
