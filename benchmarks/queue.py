@@ -160,7 +160,7 @@ def _told(times_ms: list[float]) -> dict[str, float]:
 
 
 def _user(backend: Backend, name: str) -> str:
-    backend.auth.add_user(name, secrets.token_hex(16))
+    backend.auth.basic.add_user(name, secrets.token_hex(16))
     return f"basic//{backend.users.issue_token(name, 3600)}"
 
 

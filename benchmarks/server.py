@@ -91,7 +91,7 @@ def project_server(folder: Path, work: Path) -> Iterator[Client]:
 
     settings, _ = open_driver(folder, work)
     backend = open_backend(settings)
-    backend.auth.add_user(USER, PASSWORD)
+    backend.auth.basic.add_user(USER, PASSWORD)
     port = free_port()
     command = [sys.executable, "-m", "openeo_plugin.cli", "serve", "--no-worker", "--port", str(port)]
     limits = {"OPENEO_TILE_CACHE_BYTES": "0", "OPENEO_SERVICE_RATE_PER_S": "100000"}  # every tile is computed

@@ -6,6 +6,7 @@ Weakest first: the defaults here, `config/default.yml`, a file of one's own, `OP
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from config.billing import BillingPlan
 from config.machine import available_cores, quarter_of_memory_bytes
+from config.oidc import OidcProvider
 from config.secret_key import read_or_create_key
 
 DEFAULT_FILE = Path(__file__).with_name("default.yml")
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
     demo: bool = False
     secret_key: SecretStr | None = None
     token_lifetime_s: float = Field(default=86_400, gt=0)
+    basic_authentication: bool = True
+    oidc_providers: dict[str, OidcProvider] = {}
     signed_link_lifetime_s: float = Field(default=604_800, gt=0)
     lease_s: float = Field(default=30, gt=0)
     heartbeat_s: float = Field(default=5, gt=0)
@@ -116,6 +120,16 @@ class Settings(BaseSettings):
         if self.billing_currency is None and any(plan.paid for plan in self.billing_plans.values()):
             raise ValueError("paid plans need a billing_currency")
         return self
+
+    @field_validator("oidc_providers")
+    @classmethod
+    def _tellable_providers(cls, value: dict[str, OidcProvider]) -> dict[str, OidcProvider]:
+        wrong = sorted(name for name in value if not re.fullmatch(r"[A-Za-z0-9_]{1,20}", name))
+        if wrong:
+            raise ValueError(f"ids of providers have 1 to 20 letters, digits or _, unlike {wrong}")
+        if len({provider.issuer for provider in value.values()}) < len(value):
+            raise ValueError("each provider needs an issuer of its own")
+        return value
 
     @field_validator("secret_key")
     @classmethod

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from db.services import ServiceStore
     from db.session import Database
     from db.users import UserStore
-    from openeo_plugin.auth.basic import BasicAuthentication
+    from openeo_plugin.auth.authentication import Authentication
     from openeo_plugin.driver.driver import Driver
 
 
@@ -31,7 +31,7 @@ class Backend:
     services: ServiceStore
     processes: ProcessStore
     users: UserStore
-    auth: BasicAuthentication
+    auth: Authentication
     driver: Driver
     secret: bytes
 
@@ -44,7 +44,6 @@ def open_backend(settings: Settings) -> Backend:
     from db.services import ServiceStore
     from db.session import Database
     from db.users import UserStore
-    from openeo_plugin.auth.basic import BasicAuthentication
     from openeo_plugin.driver.windowed import WindowedDriver
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -61,7 +60,18 @@ def open_backend(settings: Settings) -> Backend:
         services=ServiceStore(database),
         processes=processes,
         users=users,
-        auth=BasicAuthentication(users, settings.token_lifetime_s),
+        auth=_authentication(settings, users),
         driver=WindowedDriver(settings, collections, processes),
         secret=settings.signing_key(),
     )
+
+
+def _authentication(settings: Settings, users: UserStore) -> Authentication:
+    from openeo_plugin.auth.authentication import Authentication
+    from openeo_plugin.auth.basic import BasicAuthentication
+    from openeo_plugin.auth.oidc import OidcAuthentication
+
+    providers = settings.oidc_providers
+    oidc = OidcAuthentication(providers, users) if providers else None
+    basic = BasicAuthentication(users, settings.token_lifetime_s)
+    return Authentication(basic, oidc, accepts_passwords=settings.basic_authentication)

@@ -198,6 +198,7 @@ def item(id: str, datetime: str, bbox: tuple[float, float, float, float], **asse
 @dataclass(frozen=True)
 class FakeUser:
     name: str
+    title: str | None = None
 
 
 class FakeAuthentication:
@@ -205,6 +206,7 @@ class FakeAuthentication:
 
     def __init__(self, passwords: dict[str, str]) -> None:
         self.passwords = passwords
+        self.basic = self
 
     def login(self, name: str, password: str) -> str:
         if self.passwords.get(name) != password:

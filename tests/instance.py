@@ -84,7 +84,7 @@ class Instance:
         for imported in import_folder(self.folder / "scenes"):
             self.backend.collections.put(imported.document, imported.items)
         for user in users:
-            self.backend.auth.add_user(user, PASSWORD)
+            self.backend.auth.basic.add_user(user, PASSWORD)
 
     def token(self, user: str) -> str:
         """A bearer token of a user."""

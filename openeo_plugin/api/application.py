@@ -41,5 +41,6 @@ def create_api(backend: Backend) -> Flask:
     errors.install(app)
     for name, routes in MICROSERVICES.items():
         if backend.settings.microservices[name]:
-            app.register_blueprint(blueprint(name, routes))
+            offered = [route for route in routes if authentication.is_offered(route, backend.settings)]
+            app.register_blueprint(blueprint(name, offered))
     return app

@@ -15,6 +15,7 @@ from openeo_plugin.api.routing import Access, Route, endpoints, the_backend
 
 STAC_VERSION = "1.1.0"
 IDENTIFIER = "pygeoapi-openeo"
+JSON_WEB_TOKENS = f"https://api.openeo.org/{API_VERSION}/authentication/jwt"
 REMOTE_PROCESSES = "https://api.openeo.org/extensions/remote-process-definition/0.1.0"
 
 
@@ -69,6 +70,8 @@ def conformance_classes(settings: Settings) -> list[str]:
         classes.append("https://api.stacspec.org/v1.0.0/collections")
     if settings.egress and settings.egress_namespaces:
         classes.append(REMOTE_PROCESSES)
+    if settings.oidc_providers:
+        classes.append(JSON_WEB_TOKENS)
     return [*classes, processing_parameters.EXTENSION]
 
 

@@ -89,7 +89,7 @@ def _guarded(route: Route) -> View:
 
 
 def caller() -> str | None:
-    """Name of the user whose bearer token came with the request; None without a token.
+    """Name of the user whose bearer token came with the request; None without a token. Who it is stays in `g.account`.
 
     Raises: TokenInvalid, AuthenticationSchemeInvalid.
     """
@@ -99,4 +99,5 @@ def caller() -> str | None:
     scheme, _, bearer = header.partition(" ")
     if scheme.lower() != "bearer":
         raise OpenEOError("AuthenticationSchemeInvalid")
-    return the_backend().auth.user_of(bearer.strip()).name
+    g.account = the_backend().auth.user_of(bearer.strip())
+    return str(g.account.name)

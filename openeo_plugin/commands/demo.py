@@ -58,7 +58,7 @@ def _prepare(settings: Settings, folder: Path | None) -> None:
             shutil.rmtree(made)
         folder = make_collection(made).parent
     import_folder_into(backend.collections, folder)
-    backend.auth.ensure_demo_user()
+    backend.auth.basic.ensure_demo_user()
     backend.database.dispose()
 
 

@@ -25,9 +25,9 @@ def user(settings: Settings, given: argparse.Namespace) -> int:
         return 0
     password = _password(given)
     if given.action == "add":
-        backend.auth.add_user(given.name, password)
+        backend.auth.basic.add_user(given.name, password)
     else:
-        backend.auth.change_password(given.name, password)
+        backend.auth.basic.change_password(given.name, password)
     return 0
 
 

@@ -34,7 +34,7 @@ def test_serve_refuses_another_address_while_the_demo_user_exists(tmp_path):
     from openeo_plugin.backend import open_backend
 
     backend = open_backend(load_settings(data_dir=tmp_path / "data"))
-    backend.auth.ensure_demo_user()
+    backend.auth.basic.ensure_demo_user()
     backend.database.dispose()
 
     done = run("serve", "--host", "0.0.0.0", "--port", free_port(), "--data-dir", tmp_path / "data")

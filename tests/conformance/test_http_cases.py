@@ -54,7 +54,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 def _add_user(settings: Any) -> None:
     backend = open_backend(settings)
-    backend.auth.add_user(USER, PASSWORD)
+    backend.auth.basic.add_user(USER, PASSWORD)
     backend.database.dispose()
 
 

@@ -60,7 +60,7 @@ def settings(tmp_path_factory):
     backend = open_backend(settings)
     for imported in import_folder(data / "scenes" / "TINY"):
         backend.collections.put(imported.document, imported.items)
-    backend.auth.add_user("ann", PASSWORD)
+    backend.auth.basic.add_user("ann", PASSWORD)
     backend.database.dispose()
     return settings
 

@@ -50,7 +50,7 @@ def backend(tmp_path_factory):
     backend = open_backend(load_settings(data_dir=folder / "data", port=port, threads=2))
     for imported in import_folder(folder / "TINY"):
         backend.collections.put(imported.document, imported.items)
-    backend.auth.add_user("ann", PASSWORD)
+    backend.auth.basic.add_user("ann", PASSWORD)
     yield backend
     backend.database.dispose()
 

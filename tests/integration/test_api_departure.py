@@ -23,7 +23,7 @@ def backend(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     backend = open_backend(load_settings(data_dir=tmp_path, port=port, sync_timeout_s=60))
-    backend.auth.add_user("ann", "correct horse battery")
+    backend.auth.basic.add_user("ann", "correct horse battery")
     return replace(backend, driver=FakeDriver(backend.collections))
 
 
@@ -45,7 +45,7 @@ def server(backend):
 
 def test_a_synchronous_run_stops_when_its_client_leaves(server, backend):
     body = json.dumps({"process": graph("wait")}).encode()
-    token = backend.auth.login("ann", "correct horse battery")
+    token = backend.auth.basic.login("ann", "correct horse battery")
     head = (
         "POST /openeo/v1/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nAuthorization: Bearer basic//{token}\r\n\r\n"

@@ -82,7 +82,7 @@ def server(tmp_path_factory):
     backend = open_backend(options)
     for imported in import_folder(folder / "TINY"):
         backend.collections.put(imported.document, imported.items)
-    backend.auth.add_user("ann", "correct horse battery")
+    backend.auth.basic.add_user("ann", "correct horse battery")
     running = uvicorn.Server(uvicorn.Config(create_app(options), port=port, log_level="critical"))
     thread = threading.Thread(target=running.run)
     thread.start()
@@ -90,7 +90,7 @@ def server(tmp_path_factory):
     while not running.started and time.monotonic() < deadline:
         time.sleep(0.01)
     assert running.started
-    yield f"{options.public_base}/openeo/v1", backend.auth.login("ann", "correct horse battery")
+    yield f"{options.public_base}/openeo/v1", backend.auth.basic.login("ann", "correct horse battery")
     running.should_exit = True
     thread.join(30)
     backend.database.dispose()

@@ -34,7 +34,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     instance, port = Instance(tmp_path_factory.mktemp("events"), events_per_user_max="3"), free_port()
     for user in ("ada", "bob"):
-        instance.backend.auth.add_user(user, "correct horse battery")
+        instance.backend.auth.basic.add_user(user, "correct horse battery")
     instance.start_web(port)
     wait_for_web(port)
     yield Server(instance, port)

@@ -18,6 +18,7 @@ from db.processes import ProcessStore
 from db.services import ServiceStore
 from db.session import Database
 from db.users import UserStore
+from openeo_plugin.auth.authentication import Authentication
 from openeo_plugin.auth.basic import BasicAuthentication
 from openeo_plugin.backend import Backend
 from openeo_plugin.cube.bands import Band
@@ -127,7 +128,7 @@ def make_backend(folder: Path, **overrides: Any) -> Backend:
         services=ServiceStore(database),
         processes=ProcessStore(database),
         users=users,
-        auth=BasicAuthentication(users, 3600),
+        auth=Authentication(BasicAuthentication(users, 3600)),
         driver=driver,
         secret=b"0" * 32,
     )
