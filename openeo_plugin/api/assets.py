@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from openeo_plugin.api.links import Signer, api_url
 from openeo_plugin.api.routing import the_backend
+from openeo_plugin.jobs.folders import ResultFolders
+from openeo_plugin.jobs.partial_results import PartialResults
+
+if TYPE_CHECKING:
+    from db.jobs import Job
 
 
 def expiry() -> int:
@@ -16,15 +21,21 @@ def expiry() -> int:
     return int(time.time() + the_backend().settings.signed_link_lifetime_s)
 
 
-def signed_link(path: str, owner: str, expires: int) -> str:
-    """Address of a path of this API that works without a token."""
+def signed_link(path: str, owner: str, expires: int, **query: str) -> str:
+    """Address of a path of this API that works without a token. `query` is not signed."""
     backend = the_backend()
-    return api_url(backend.settings, path, **Signer(backend.secret).sign(path, owner, expires))
+    return api_url(backend.settings, path, **query, **Signer(backend.secret).sign(path, owner, expires))
 
 
 def result_folder(job_id: str) -> Path:
     """Where the files of a job lie."""
     return the_backend().settings.results_dir / job_id
+
+
+def partial_results(job: Job) -> PartialResults:
+    """What a job has computed by now."""
+    backend = the_backend()
+    return PartialResults(backend, ResultFolders(backend.settings.results_dir), job)
 
 
 def signed_assets(job_id: str, owner: str, document: dict[str, Any], expires: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from openeo_plugin.api import billing, requests
+from openeo_plugin.api.assets import partial_results
 from openeo_plugin.api.http import JSON, empty_response, json_body, json_response
 from openeo_plugin.api.links import api_url, link
 from openeo_plugin.api.logs import log_response
@@ -99,8 +100,11 @@ def start_job(user: str, job_id: str) -> Response:
 
 
 def cancel_job(user: str, job_id: str) -> Response:
-    """`DELETE /jobs/{job_id}/results`: stops a queued or running job; results that are there stay."""
-    the_backend().jobs.cancel(job_id, user)
+    """`DELETE /jobs/{job_id}/results`: stops a queued or running job; what results there are stay, partial ones too."""
+    backend = the_backend()
+    job = backend.jobs.get(job_id, user)
+    is_partial = job.status == "running" and partial_results(job).exist()
+    backend.jobs.cancel(job_id, user, keeps_results=is_partial or None)
     return empty_response(204)
 
 

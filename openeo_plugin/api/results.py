@@ -11,43 +11,72 @@ from flask import Response, request, send_file
 from werkzeug.security import safe_join
 
 from openeo_plugin.api import billing
-from openeo_plugin.api.assets import asset_file, expiry, foreign_links, result_folder, signed_assets, signed_link
+from openeo_plugin.api.assets import (
+    asset_file,
+    expiry,
+    foreign_links,
+    partial_results,
+    result_folder,
+    signed_assets,
+    signed_link,
+)
 from openeo_plugin.api.http import GEOJSON, JSON, json_response
 from openeo_plugin.api.jobs import rfc3339
 from openeo_plugin.api.links import Signer, api_url, link
 from openeo_plugin.api.routing import Access, Route, the_backend
 from openeo_plugin.api.synchronous import compute_result, list_result_logs
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.jobs.partial_results import FOLDER as PARTIAL
 from openeo_plugin.results.documents import result_documents
 
 if TYPE_CHECKING:
     from db.jobs import Job
 
 
+Json = dict[str, Any]
+
+PARTIAL_WAIT_S = 10.0
+"""How long a request waits for partial results that are being made; the next one finds them."""
+
+
 def list_results(user: str | None, job_id: str) -> Response:
     """`GET /jobs/{job_id}/results`, with a token or by its signed link.
 
-    With `partial=true` also of a job that runs, was canceled or has failed: the files that are whole by now.
+    With `partial=true` also of a job that runs, was canceled or has failed: files with what is computed by now.
     """
-    backend = the_backend()
     job = permitted_job(user, job_id)
     partial = request.args.get("partial", "").lower() == "true"
     if job.status == "error" and not partial:
         return json_response(_last_error(job), 424)
     if job.status != "finished":
         _refuse_unfinished(job, partial)
-    try:
-        document = backend.collections.get(job.id, job.owner)
-    except OpenEOError:
-        if job.status == "finished":
-            raise
-        if job.status == "error":
-            return json_response(_last_error(job), 424)
-        document = _without_files(job)
-    price = billing.costs_of_usage(backend.settings, job.plan, job.usage)
-    response = json_response(_result_document(job, document, backend.collections.items(job.id)))
-    response.headers["OpenEO-Costs"] = f"{price:g}"
+    found = _finished_result(job) if job.status == "finished" else _partial_result(job)
+    if found is None:
+        return json_response(_last_error(job), 424)
+    settings = the_backend().settings
+    response = json_response(_result_document(job, *found))
+    response.headers["OpenEO-Costs"] = f"{billing.costs_of_usage(settings, job.plan, job.usage):g}"
     return response
+
+
+def _finished_result(job: Job) -> tuple[Json, list[Json]]:
+    """(collection, items) as they are stored.
+
+    Raises: CollectionNotFound.
+    """
+    collections = the_backend().collections
+    return collections.get(job.id, job.owner), collections.items(job.id)
+
+
+def _partial_result(job: Job) -> tuple[Json, list[Json]] | None:
+    """What is computed by now; else the result of an earlier run; else no files, which a failed job does not offer."""
+    document = partial_results(job).document(PARTIAL_WAIT_S)
+    if document is not None:
+        return document, []
+    try:
+        return _finished_result(job)
+    except OpenEOError:
+        return None if job.status == "error" else (_without_files(job), [])
 
 
 def _refuse_unfinished(job: Job, partial: bool) -> None:
@@ -85,12 +114,21 @@ def download_asset(user: str | None, job_id: str, asset_path: str) -> Response:
     """`GET /jobs/{job_id}/results/assets/{asset_path}`: a file, whole or a range of its bytes."""
     backend = the_backend()
     job = permitted_job(user, job_id)
+    if asset_path.startswith(f"{PARTIAL}/"):
+        return _download_partial(job, asset_path)
     found = safe_join(str(result_folder(job.id)), asset_path)
     file = Path(found).resolve() if found else None
     if file is None or not file.is_file() or not file.is_relative_to(result_folder(job.id).resolve()):
         raise OpenEOError("FileNotFound", file=asset_path)
     documents = (backend.collections.get(job.id, job.owner), *backend.collections.items(job.id))
     return send_range(file, _media_type(documents, asset_path))
+
+
+def _download_partial(job: Job, asset_path: str) -> Response:
+    found = partial_results(job).file(asset_path.removeprefix(f"{PARTIAL}/"))
+    if found is None:
+        raise OpenEOError("FileNotFound", file=asset_path)
+    return send_range(*found)
 
 
 def send_range(file: Path, media_type: str) -> Response:
@@ -122,10 +160,16 @@ def permitted_job(user: str | None, job_id: str) -> Job:
 def _result_document(job: Job, document: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
     """The stored collection with signed links, and all assets of its items."""
     path, expires = f"/jobs/{job.id}/results", expiry()
+    asked = {} if job.status == "finished" else {"partial": "true"}
     assets = {name: asset for source in (*items, document) for name, asset in source.get("assets", {}).items()}
     links = [
-        link("self", api_url(the_backend().settings, path), JSON),
-        link("canonical", signed_link(path, job.owner, expires), JSON, "This document, for everybody who has the link"),
+        link("self", api_url(the_backend().settings, path, **asked), JSON),
+        link(
+            "canonical",
+            signed_link(path, job.owner, expires, **asked),
+            JSON,
+            "This document, for everybody who has the link",
+        ),
         *(link("item", signed_link(f"{path}/items/{item['id']}", job.owner, expires), GEOJSON) for item in items),
     ]
     times = {"created": job.created, "updated": job.updated, "queued": job.queued, "started": job.started}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from openeo_plugin.driver.partial_files import PartialFiles
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.engine.plan import Plan
 from openeo_plugin.engine.run import Progress
@@ -63,5 +64,16 @@ class Driver(Protocol):
         """Compute everything that the plan saves (its own cube or value if it saves nothing) into files.
 
         Raises: OpenEOError; Canceled. Then the folder holds no file of this run.
+        """
+        ...
+
+    def mark(self, plan: Plan) -> str:
+        """Tells the windows of this plan from those of another; the same in every process."""
+        ...
+
+    def partial(self, plan: Plan, kept: Path, folder: Path) -> PartialFiles:
+        """Files of the windows that a run of the plan has kept, with null elsewhere. They appear whole or not at all.
+
+        Raises: OpenEOError.
         """
         ...

@@ -25,6 +25,11 @@ def operator_of(saved: Saved) -> Operator | None:
     return saved.cube.values if isinstance(saved, SavedVector) else None
 
 
+def result_name(count: int, place: int) -> str:
+    """How the files of one of so many results are called, where its options say nothing else."""
+    return "result" if count == 1 else f"result-{place + 1}"
+
+
 def computed_operators(plan: Plan) -> list[Operator]:
     """The cubes that a run computes, in the order of the results."""
     found = map(operator_of, saved_results(plan))

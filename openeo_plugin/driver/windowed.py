@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from openeo_plugin.driver.cluster_task import compute_strip, shared_folder
 from openeo_plugin.driver.compilers import Compilers
-from openeo_plugin.driver.saved_results import Saved, computed_operators, operator_of, saved_results
+from openeo_plugin.driver.partial_files import PartialFiles, plan_mark, write_partial
+from openeo_plugin.driver.saved_results import computed_operators, operator_of, result_name, saved_results
 from openeo_plugin.driver.vector_writer import VectorWriter
 from openeo_plugin.engine.cluster import Cluster
 from openeo_plugin.engine.cluster_windows import ClusterWindows
@@ -84,6 +85,14 @@ class WindowedDriver:
 
     def close(self) -> None:
         """Let go of the cluster."""
+    def mark(self, plan: Plan) -> str:
+        """Two plans with the same mark compute the same windows."""
+        return plan_mark(plan)
+
+    def partial(self, plan: Plan, kept: Path, folder: Path) -> PartialFiles:
+        """Files of the windows that a run has kept."""
+        return write_partial(plan, kept, folder)
+
         if self._cluster is not None:
             self._cluster.close()
 
@@ -114,14 +123,14 @@ def run_plan(
     assets: dict[int, list[Asset]] = {}
     try:
         for place, cube in cubes:
-            writers[place] = _writer(cube, folder, _name(saved, place))
+            writers[place] = _writer(cube, folder, result_name(len(saved), place))
         sinks = [(operator, writers[place]) for place, cube in cubes if (operator := operator_of(cube)) is not None]
         run(sinks, options, context, on_progress)
         for place, result in enumerate(saved):
             if isinstance(result, SavedCube | SavedVector):
                 assets[place] = writers[place].finish()
             else:
-                assets[place] = [write_value(result.value, folder, _name(saved, place))]
+                assets[place] = [write_value(result.value, folder, result_name(len(saved), place))]
     except BaseException:
         for writer in writers.values():
             writer.abort()
@@ -139,7 +148,3 @@ def _writer(cube: SavedCube | SavedVector, folder: Path, name: str) -> Writer:
         return format_named(cube.format).writer(cube.operator.description, folder, name, cube.options)
     except OpenEOError as error:
         raise error if error.node else error.at(cube.node) from None
-
-
-def _name(saved: tuple[Saved, ...], place: int) -> str:
-    return "result" if len(saved) == 1 else f"result-{place + 1}"

@@ -2,7 +2,7 @@
 
 <job>                    the files of a finished job; nothing else writes there
 .<job>.<lease>           the files of one attempt, until they are whole
-.<job>.kept-<queued>     computed windows that a next attempt need not compute again
+.<job>.kept-<queued>     computed windows that a next attempt need not compute again, and partial results made of them
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from datetime import datetime
 from itertools import batched
 from pathlib import Path
 
-from db.job_states import ACTIVE
+from db.job_states import ACTIVE, LEAVES_PARTIAL
 
 States = Callable[[Iterable[str]], Mapping[str, tuple[str, str | None]]]
 
 _JOB = re.compile(r"[0-9a-f]{32}")
 _ATTEMPT = re.compile(r"\.([0-9a-f]{32})\.(.+)")
 _KEPT = "kept-"
+
+KEEPS_WINDOWS = ACTIVE | LEAVES_PARTIAL
+"""States of jobs whose computed windows are of use."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _has_use(name: str, status: str, lease: str | None) -> bool:
     if attempt is None:
         return True
     if attempt[2].startswith(_KEPT):
-        return status in ACTIVE
+        return status in KEEPS_WINDOWS
     return lease is not None and attempt[2] == _short(lease)
 
 

@@ -18,14 +18,15 @@ from db.jobs import Job
 from db.session import DATABASE_GONE
 from openeo_plugin.backend import Backend
 from openeo_plugin.engine.explain import as_text, explanation
-from openeo_plugin.engine.kept_windows import KeptWindows
+from openeo_plugin.engine.kept_windows import KeptWindows, kept_places
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.engine.plan import Plan, SavedCube
+from openeo_plugin.engine.salvage import UNREADABLE
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.jobs.folders import ResultFolders
 from openeo_plugin.jobs.limits import JobLimits, limits_of, unfinished_bytes
-from openeo_plugin.jobs.report import Report
+from openeo_plugin.jobs.report import Report, error_entry
 from openeo_plugin.jobs.status_board import StatusBoard
 from openeo_plugin.results.copies import Copies, changed
 from openeo_plugin.results.documents import result_documents
@@ -57,21 +58,13 @@ def run_job(backend: Backend, job_id: str, board: StatusBoard | None = None) -> 
     except DATABASE_GONE:
         raise
     except OpenEOError as error:
-        backend.jobs.fail(job.id, job.worker, error_entry(_readable(error)))
+        backend.jobs.fail(job.id, job.worker, error_entry(run.told(_readable(error))))
     except OSError as error:
         backend.jobs.fail(job.id, job.worker, error_entry(_storage_failure(job, error)))
     except Exception as unexpected:
         internal = OpenEOError("Internal")
         _LOG.exception("Job %s failed unexpectedly (%s)", job.id, internal.id, exc_info=unexpected)
         backend.jobs.fail(job.id, job.worker, error_entry(internal))
-
-
-def error_entry(error: OpenEOError) -> dict[str, Any]:
-    """An error as `JobStore.fail` takes it: a log entry with the path to the node at fault."""
-    entry: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.node:
-        entry["path"] = [{"node_id": node} for node in error.node.split("/")]
-    return entry
 
 
 @dataclass(frozen=True)
@@ -94,10 +87,14 @@ class _Run:
         report = Report(
             self.backend.jobs, self.job, self.backend.settings.lease_s, board=self.board, checks=self._check_output
         )
-        kept = self.folders.kept_windows(self.job.id, self.job.queued)
-        self.folders.clear_windows(self.job.id, but=kept)
-        report.context.kept = KeptWindows(kept, self.backend.settings.keep_windows_after_s)
+        report.context.kept = self.kept
         return report
+
+    @cached_property
+    def kept(self) -> KeptWindows:
+        folder = self.folders.kept_windows(self.job.id, self.job.queued)
+        self.folders.clear_windows(self.job.id, but=folder)
+        return KeptWindows(folder, self.backend.settings.keep_windows_after_s)
 
     def to_the_end(self) -> None:
         """Raises: OpenEOError, Canceled."""
@@ -108,6 +105,13 @@ class _Run:
         self.limits.check_output(self.report.stored_bytes)
         self.report.begin("storing", f"Storing {len(assets)} file(s): {', '.join(a.path.name for a in assets[:20])}")
         self._store(assets, plan)
+
+    def told(self, error: OpenEOError) -> OpenEOError:
+        """The error, with what there is to be had in spite of it."""
+        if error.code != UNREADABLE or not kept_places(self.kept.folder):
+            return error
+        more = " What could be computed can be downloaded as partial results (`partial=true`)."
+        return OpenEOError(error.code, node=error.node, message=error.plain_message + more)
 
     def _computed(self) -> tuple[list[Asset], Plan]:
         self.report.begin("planning", "Planning: the process is checked, no pixel is read yet.")
@@ -120,12 +124,12 @@ class _Run:
             "computing",
             f"Computing: about {_megabytes(cost.bytes_read)} MB to read, {_megabytes(cost.output_bytes)} MB to store.",
         )
+        self.kept.belong_to(self.backend.driver.mark(plan))
         folder = self.folders.new_attempt(self.job.id, self.lease)
         assets = self.backend.driver.run(plan, folder, self.report.progress, self.report.context)
         self.report.context.check()
-        kept = self.report.context.kept
-        if isinstance(kept, KeptWindows) and kept.reused:
-            self.report.log("info", f"{kept.reused} windows of an earlier attempt were used again.")
+        if self.kept.reused:
+            self.report.log("info", f"{self.kept.reused} windows of an earlier attempt were used again.")
         return assets, plan
 
     def _store(self, assets: list[Asset], plan: Plan) -> None:

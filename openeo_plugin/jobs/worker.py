@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.settings import Settings
-from db.job_states import ACTIVE
 from db.jobs import Job, JobStore, QueueRules
 from db.session import Database, DatabaseError
 from db.webhooks import WebhookStore
 from openeo_plugin.jobs.child import TRY_AGAIN, RunJob, courier_in_child, run_in_child
 from openeo_plugin.jobs.death import error_of, placed
-from openeo_plugin.jobs.folders import ResultFolders
+from openeo_plugin.jobs.folders import KEEPS_WINDOWS, ResultFolders
 from openeo_plugin.jobs.limits import limits_of
 from openeo_plugin.jobs.status_board import StatusBoard
 
@@ -230,7 +229,7 @@ class Worker:
             self._folders.discard(running.job.id)
             return
         self._folders.clear_attempt(running.job.id, running.lease)
-        if state[0] not in ACTIVE:
+        if state[0] not in KEEPS_WINDOWS:
             self._folders.clear_windows(running.job.id)
 
     def _stop(self) -> None:
