@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PASSWORD = "correct horse battery"
 
 
-def until(holds: Callable[[], Any], within_s: float = 60, every_s: float = 0.02) -> float:
+def until(holds: Callable[[], Any], within_s: float = 150, every_s: float = 0.02) -> float:
     """Wait until something holds; how long it took, in s."""
     start = time.monotonic()
     while not holds():

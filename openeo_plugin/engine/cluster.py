@@ -107,7 +107,7 @@ class Cluster:
             info = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=_LOOK_TIMEOUT_S)
         except (OSError, TimeoutError, RuntimeError) as error:
             raise ClusterAway(f"the scheduler of the Dask cluster {self._address} does not answer: {error}") from error
-        workers = [worker for worker in info["workers"].values() if worker["status"] in ("running", "paused")]
+        workers = [worker for worker in info["workers"].values() if worker["status"] == "running"]
         if not workers:
             raise ClusterAway(f"the Dask cluster {self._address} has no workers")
         shares = [_window_bytes(w["memory_limit"], w["nthreads"]) for w in workers if w["memory_limit"]]

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from distributed import Client
 from instance import free_port, mean_over_time, until, wait_for_web
 from postgres import PostgresServer
 from sqlalchemy import make_url
@@ -56,6 +57,7 @@ class Composition:
         self.server = server
         self.folder = folder
         self.port = free_port()
+        self.scheduler_port = free_port()
         self.processes: dict[str, list[subprocess.Popen[bytes]]] = {}
 
     def environment(self, name: str) -> dict[str, str]:
@@ -64,11 +66,25 @@ class Composition:
         assert url.host == "database"
         socket = make_url(self.server.url).query["host"]
         found["OPENEO_DATABASE_URL"] = url.set(host=None, query={"host": socket}).render_as_string(hide_password=False)
-        mapped = {"OPENEO_HOST": "127.0.0.1", "OPENEO_PORT": str(self.port), "OPENEO_DATA_DIR": str(self.folder)}
+        mapped = {
+            "OPENEO_HOST": "127.0.0.1",
+            "OPENEO_PORT": str(self.port),
+            "OPENEO_DATA_DIR": str(self.folder),
+            "OPENEO_DASK_ADDRESS": self._here(found["OPENEO_DASK_ADDRESS"]),
+        }
         return {**os.environ, **found, **mapped}
 
     def command(self, name: str) -> list[str]:
-        return [sys.executable, "-m", "openeo_plugin.cli", *self.services[name]["command"]]
+        """By the entry point of the image, or by a program of the environment that the service names instead."""
+        arguments = [self._here(argument) for argument in self.services[name]["command"]]
+        program = self.services[name].get("entrypoint")
+        if program is None:
+            return [sys.executable, "-m", "openeo_plugin.cli", *arguments]
+        local = ["--host", "127.0.0.1"] if name.startswith("dask") else []
+        return [str(Path(sys.executable).with_name(program[0])), *program[1:], *arguments, *local]
+
+    def _here(self, text: str) -> str:
+        return text.replace("dask-scheduler", "127.0.0.1").replace("8786", str(self.scheduler_port))
 
     def up(self) -> None:
         """Start all but the database, in the order of their conditions."""
@@ -84,7 +100,7 @@ class Composition:
             if other != "database" and other not in self.processes:
                 return False
             if wanted["condition"] == "service_completed_successfully":
-                assert [process.wait(60) for process in self.processes[other]] == [0]
+                assert [process.wait(150) for process in self.processes[other]] == [0]
         return True
 
     def _start(self, command: list[str], name: str) -> subprocess.Popen[bytes]:
@@ -100,7 +116,12 @@ class Composition:
         alive = [p for group in self.processes.values() for p in group if p.poll() is None]
         for process in alive:
             process.send_signal(signal.SIGTERM)
-        return [process.wait(20) for process in alive]
+        return [process.wait(60) for process in alive]
+
+    def computed_by_dask(self) -> list[str]:
+        """What the scheduler has had its workers do."""
+        with Client(f"tcp://127.0.0.1:{self.scheduler_port}", timeout=20, set_as_default=False) as client:
+            return client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -136,7 +157,10 @@ def test_the_composition_runs_a_job_and_shows_its_result_as_tiles(composition: C
         service = client.post("/services", json={"type": "XYZ", "process": {"process_graph": {"load": load}}})
         assert service.status_code == 201, service.text
         shown = client.get(f"/services/{service.headers['OpenEO-Identifier']}").json()
+        messages = [entry["message"] for entry in client.get(f"/jobs/{id}/logs").json()["logs"]]
     assert shown["url"].startswith("http://localhost:8080/tiles/")
-    workers = composition.processes["worker"]
-    assert len(workers) == 2
+    assert not [message for message in messages if "cluster" in message]  # it has not had to do without
+    assert composition.computed_by_dask() == ["compute_strip"]
+    for name, count in {"worker": 2, "dask-scheduler": 1, "dask-worker": 2}.items():
+        assert [process.poll() for process in composition.processes[name]] == [None] * count
     assert set(composition.down()) <= {0, -signal.SIGTERM}  # uvicorn ends by the signal that it was stopped with
