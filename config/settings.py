@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, repr=False)
     threads: int = Field(default_factory=available_cores, ge=1)
     memory_budget_bytes: int | None = Field(default=None, ge=2**24)
+    block_cache_bytes: int | None = Field(default=None, ge=2**22)
     dask_address: str | None = None
     dask_workers: int = Field(default=2, ge=1)
     embedded_worker: bool = True
@@ -160,6 +161,11 @@ class Settings(BaseSettings):
     def memory_budget(self) -> int:
         """Bytes that all live windows of a run may take together."""
         return self.memory_budget_bytes or quarter_of_memory_bytes()
+
+    @property
+    def block_cache(self) -> int:
+        """Bytes of decoded blocks that the server keeps, as neighbouring tiles read the same ones."""
+        return self.block_cache_bytes or quarter_of_memory_bytes() // 5
 
     @property
     def job_memory_limit(self) -> int:

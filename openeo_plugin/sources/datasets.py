@@ -20,20 +20,27 @@ from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
 
 type Dataset = DatasetReader | RemoteDataset
 MAX_OPEN = 192
-# rasterio takes GDAL_CACHEMAX in bytes. Without a cache tiles of ten dates take up to 2.3 times as long; one larger
-# than this does little more for them, but takes the memory of batch jobs, which read every block once.
-OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_CACHEMAX": 64 << 20}
+OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO"}
+BLOCK_CACHE_BYTES = 64 << 20  # of a process that reads blocks once, as jobs do
 _LOCAL = threading.local()
 
 
 class ReadingEnvironment:
     """GDAL's options for reading, entered once per thread and kept."""
 
-    @staticmethod
-    def enter() -> None:
+    block_cache_bytes = BLOCK_CACHE_BYTES
+
+    @classmethod
+    def keep_blocks(cls, size_bytes: int) -> None:
+        """How much GDAL keeps of decoded blocks in this process; to be said before anything is read."""
+        cls.block_cache_bytes = size_bytes
+
+    @classmethod
+    def enter(cls) -> None:
         """Set the options for this thread."""
         if getattr(_LOCAL, "environment", None) is None:
-            _LOCAL.environment = rasterio.Env(**OPTIONS)
+            # rasterio takes the size in bytes, and hands it to GDAL for the whole process
+            _LOCAL.environment = rasterio.Env(**OPTIONS, GDAL_CACHEMAX=cls.block_cache_bytes)
             _LOCAL.environment.__enter__()
             if threading.current_thread() is threading.main_thread():
                 atexit.register(_close_all)  # at exit GDAL is gone before the thread's own variables are
