@@ -22,6 +22,7 @@ from db.job_queue import QueueRules
 from db.job_states import ACTIVE, Status
 from db.logs import read_entries, restart_log, severity_of, write_entry
 from db.models import CollectionRow, JobLogRow, JobRow
+from db.paging import LastShown, newest_first
 from db.session import Clock, Database, affected, utc_now
 from openeo_plugin.errors import OpenEOError
 
@@ -309,11 +310,11 @@ class JobStore:
         with self._database.reading() as session:
             return read_entries(session, JobLogRow, id, offset, level, limit)
 
-    def list(self, owner: str, limit: int | None = None, offset: int = 0) -> Jobs:
-        """The jobs of a user, newest first."""
-        query = select(JobRow).where(JobRow.owner == owner).order_by(JobRow.created.desc(), JobRow.id.desc())
+    def list(self, owner: str, limit: int | None = None, after: LastShown | None = None) -> Jobs:
+        """The jobs of a user, newest first: those behind the one with `created` and `id` as in `after`."""
+        query = newest_first(select(JobRow).where(JobRow.owner == owner), JobRow, after, limit)
         with self._database.reading() as session:
-            return [job_of(row) for row in session.scalars(query.limit(limit).offset(offset))]
+            return [job_of(row) for row in session.scalars(query)]
 
 
 def _owned(session: Session, id: str, owner: str | None, *, lock: bool = False) -> JobRow:

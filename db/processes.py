@@ -51,8 +51,9 @@ class ProcessStore:
             if not affected(session, delete(ProcessRow).where(ProcessRow.owner == owner, ProcessRow.id == id)):
                 raise OpenEOError("ProcessGraphNotFound", identifier=id)
 
-    def list(self, owner: str) -> Definitions:
-        """All processes of a user, by id."""
-        query = select(ProcessRow.definition).where(ProcessRow.owner == owner).order_by(ProcessRow.id)
+    def list(self, owner: str, limit: int | None = None, after: str | None = None) -> Definitions:
+        """The processes of a user, by id: those behind the id `after`."""
+        query = select(ProcessRow.definition).where(ProcessRow.owner == owner).order_by(ProcessRow.id).limit(limit)
+        query = query if after is None else query.where(ProcessRow.id > after)
         with self._database.reading() as session:
             return [*session.scalars(query)]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db.collections import SUBJECT as COLLECTIONS
 from db.logs import read_entries, severity_of, write_entry
 from db.models import ServiceLogRow, ServiceRow
+from db.paging import LastShown, newest_first
 from db.session import Clock, Database, utc_now
 from openeo_plugin.errors import OpenEOError
 
@@ -146,10 +147,9 @@ class ServiceStore:
         with self._database.reading() as session:
             return read_entries(session, ServiceLogRow, id, offset, level, limit)
 
-    def list(self, owner: str, limit: int | None = None, offset: int = 0) -> Services:
-        """The services of a user, newest first."""
-        query = select(ServiceRow).where(ServiceRow.owner == owner)
-        query = query.order_by(ServiceRow.created.desc(), ServiceRow.id.desc()).limit(limit).offset(offset)
+    def list(self, owner: str, limit: int | None = None, after: LastShown | None = None) -> Services:
+        """The services of a user, newest first: those behind the one with `created` and `id` as in `after`."""
+        query = newest_first(select(ServiceRow).where(ServiceRow.owner == owner), ServiceRow, after, limit)
         with self._database.reading() as session:
             return [_service_of(row) for row in session.scalars(query)]
 

@@ -89,8 +89,11 @@ class FakeDriver:
     folders: list[Path] = field(default_factory=list)
     canceled: threading.Event = field(default_factory=threading.Event)
 
-    def collections(self, user: str | None) -> list[dict[str, Any]]:
-        return self.collections_store.list(user, kind="source")
+    def collections(
+        self, user: str | None, *, after: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        found = self.collections_store.list(user, kind="source")
+        return [one for one in found if after is None or one["id"] > after][:limit]
 
     def collection(self, id: str, user: str | None) -> dict[str, Any]:
         return self.collections_store.get(id, user)

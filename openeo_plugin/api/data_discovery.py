@@ -6,12 +6,15 @@ from typing import Any
 
 from flask import Response
 
+from db.item_search import After
+from db.moments import interval_of
 from openeo_plugin.api.assets import expiry, foreign_links, public_assets, signed_assets
 from openeo_plugin.api.extents import requested_bbox, requested_interval
-from openeo_plugin.api.free_text import requested_words
+from openeo_plugin.api.free_text import Words, requested_words
 from openeo_plugin.api.http import GEOJSON, JSON, json_response
+from openeo_plugin.api.item_filter import requested_filter
 from openeo_plugin.api.links import api_url, link
-from openeo_plugin.api.paging import Page, page_links, requested_page, shown
+from openeo_plugin.api.paging import Page, moment_of, page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
 
 QUERYABLES_REL = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
@@ -20,18 +23,34 @@ RESULT_STATUS = "openeo:status"  # stands in the collections of results only
 SEARCHED = ("id", "title", "description", "keywords")
 ITEMS_PER_PAGE = 10
 ITEMS_PER_PAGE_MAX = 1000
+PORTION = 200
 
 
 def list_collections(user: str | None) -> Response:
     """`GET /collections`, those that hold a term of `q` if one is given."""
     backend, page, (words, kept) = the_backend(), requested_page(), requested_words()
-    found = page.cut([one for one in backend.driver.collections(user) if words.match(one, SEARCHED)])
+    found = _collections(user, page, words)
     links = [
         link("self", api_url(backend.settings, "/collections"), JSON),
         link("root", api_url(backend.settings, "/"), JSON),
-        *page_links(backend.settings, "/collections", page, found, **kept),
+        *page_links(backend.settings, "/collections", page, found, key=lambda one: (one["id"],), query=kept),
     ]
     return json_response({"collections": [_linked(one, user) for one in shown(found, page)], "links": links})
+
+
+def _collections(user: str | None, page: Page, words: Words) -> list[dict[str, Any]]:
+    """As many as the page needs, read in portions where only some match."""
+    driver, behind, found = the_backend().driver, page.behind, list[dict[str, Any]]()
+    if page.fetched is None or not words.terms:
+        read = driver.collections(user, after=behind, limit=page.fetched)
+        return [one for one in read if words.match(one, SEARCHED)]
+    while len(found) < page.fetched:
+        read = driver.collections(user, after=behind, limit=PORTION)
+        found += [one for one in read if words.match(one, SEARCHED)]
+        if len(read) < PORTION:
+            break
+        behind = read[-1]["id"]
+    return found[: page.fetched]
 
 
 def describe_collection(user: str | None, collection_id: str) -> Response:
@@ -48,39 +67,65 @@ def list_queryables(user: str | None, collection_id: str) -> Response:
         "$id": api_url(backend.settings, f"/collections/{collection_id}/queryables"),
         "type": "object",
         "title": f"Queryables of {collection.get('title') or collection_id}",
-        "properties": {name: _queryable(summary) for name, summary in collection.get("summaries", {}).items()},
+        "properties": backend.collections.queryables(collection_id, user),
         "additionalProperties": False,
     }
     return json_response(document, media_type=JSON_SCHEMA)
 
 
 def list_items(user: str | None, collection_id: str) -> Response:
-    """`GET /collections/{collection_id}/items`: STAC items, by bbox and time, in pages of ten unless told."""
+    """`GET /collections/{collection_id}/items`: STAC items, by bbox, time and filter, in pages of ten unless told."""
     backend = the_backend()
     collection = backend.driver.collection(collection_id, user)
     asked = requested_page(ITEMS_PER_PAGE)
-    page = Page(min(asked.limit or ITEMS_PER_PAGE, ITEMS_PER_PAGE_MAX), asked.offset)
+    page = Page(min(asked.limit or ITEMS_PER_PAGE, ITEMS_PER_PAGE_MAX), asked.after)
     (bbox, bbox_text), (start, end, time_text) = requested_bbox(), requested_interval()
-    found: list[dict[str, Any]] = backend.collections.items(
-        collection_id, bbox=bbox, start=start, end=end, limit=page.fetched, offset=page.offset
-    )
+    condition, filter_texts = requested_filter(backend.collections.queryables(collection_id, user))
+    within: dict[str, Any] = {"bbox": bbox, "start": start, "end": end, "condition": condition}
+    after, matched = _last_shown(page)
+    found = backend.collections.items(collection_id, **within, after=after, limit=page.fetched)
+    if matched is None:
+        matched = backend.collections.count_items(collection_id, **within)
     path = f"/collections/{collection_id}/items"
-    kept = {name: text for name, text in (("bbox", bbox_text), ("datetime", time_text)) if text}
+    texts = {name: text for name, text in (("bbox", bbox_text), ("datetime", time_text)) if text}
     features = [_linked_item(item, collection, user) for item in shown(found, page)]
     links = [
         link("self", api_url(backend.settings, path), GEOJSON),
         link("root", api_url(backend.settings, "/"), JSON),
         link("collection", api_url(backend.settings, f"/collections/{collection_id}"), JSON),
-        *page_links(backend.settings, path, page, found, GEOJSON, **kept),
+        *page_links(
+            backend.settings,
+            path,
+            page,
+            found,
+            GEOJSON,
+            key=lambda item: _item_key(item, matched),
+            query={**texts, **filter_texts},
+        ),
     ]
     document = {
         "type": "FeatureCollection",
         "features": features,
-        "numberMatched": backend.collections.count_items(collection_id, bbox=bbox, start=start, end=end),
+        "numberMatched": matched,
         "numberReturned": len(features),
         "links": links,
     }
     return json_response(document, media_type=GEOJSON)
+
+
+def _item_key(item: dict[str, Any], matched: int) -> tuple[str | int | None, ...]:
+    """Where an item stands in its list, and how many there are, so that they are counted once."""
+    moment, _ = interval_of(item)
+    return moment.isoformat() if moment else None, item["id"], matched
+
+
+def _last_shown(page: Page) -> tuple[After | None, int | None]:
+    """The last item of the page before, and how many there are in all, as far as the link tells."""
+    key = page.key_of((str, type(None)), str, int)
+    if key is None:
+        return None, None
+    moment, id, matched = key
+    return After(moment_of(moment) if moment is not None else None, id), matched
 
 
 def describe_item(user: str | None, collection_id: str, item_id: str) -> Response:
@@ -140,22 +185,6 @@ def _linked_item(item: dict[str, Any], collection: dict[str, Any], user: str | N
         "assets": _assets(item, collection, user),
         "links": own + foreign_links(item),
     }
-
-
-def _queryable(summary: object) -> dict[str, Any]:
-    """JSON Schema of a property, from what the collection says of its values."""
-    if isinstance(summary, dict) and {"minimum", "maximum"} <= summary.keys():
-        bounds = {"minimum": summary["minimum"], "maximum": summary["maximum"]}
-        return {"type": "number", **bounds} if _numbers(bounds.values()) else {"type": "string", "format": "date-time"}
-    if isinstance(summary, list) and summary and all(isinstance(value, str) for value in summary):
-        return {"type": "string", "enum": summary}
-    if isinstance(summary, list) and summary and _numbers(summary):
-        return {"type": "number", "enum": summary}
-    return {}
-
-
-def _numbers(values: Any) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 ROUTES = (

@@ -22,6 +22,7 @@ from openeo_plugin.jobs.folders import ResultFolders
 
 if TYPE_CHECKING:
     from db.jobs import Job
+    from db.services import Service
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +38,19 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def newest_first(entry: Job | Service) -> tuple[str, str]:
+    """Key of a job or service in its list."""
+    return entry.created.isoformat(), entry.id
+
+
 def list_jobs(user: str) -> Response:
     """`GET /jobs`."""
     backend, page = the_backend(), requested_page()
-    found = backend.jobs.list(user, limit=page.fetched, offset=page.offset)
+    found = backend.jobs.list(user, limit=page.fetched, after=page.behind_moment)
     return json_response(
         {
             "jobs": [_summary(job) for job in shown(found, page)],
-            "links": page_links(backend.settings, "/jobs", page, found),
+            "links": page_links(backend.settings, "/jobs", page, found, key=newest_first),
         }
     )
 

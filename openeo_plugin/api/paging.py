@@ -1,9 +1,17 @@
-"""Lists in pages: whole without `limit`, with `limit` in parts that a link of relation `next` joins."""
+"""Lists in pages: whole without `limit`, with `limit` in parts that a link of relation `next` joins.
+
+The link holds the key of the last entry that was shown, as an opaque token, so that any page is found as fast as the
+first, and none is shown twice or left out when entries come or go in between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from flask import request
 
@@ -13,22 +21,58 @@ from openeo_plugin.api.links import api_url, link
 from openeo_plugin.errors import OpenEOError
 
 LARGEST = 2**31 - 1
+TOKEN_MAX = 2_000
+
+type Key = tuple[str | int | None, ...]
 
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list is wanted. limit: None for all that follows `offset`."""
+    """Which part of a list is wanted.
+
+    Args:
+        limit: how many; None for all that follow.
+        after: key of the last entry before it; None from the start.
+    """
 
     limit: int | None
-    offset: int = 0
+    after: Key | None = None
 
     @property
     def fetched(self) -> int | None:
         """How many to ask a store for: one more than is shown tells whether there is a next page."""
         return None if self.limit is None else self.limit + 1
 
+    @property
+    def offset(self) -> int:
+        """Of a list whose key is the number of entries. Raises: RequestInvalid."""
+        (count,) = self.key_of(int) or (0,)
+        if not 0 <= count <= LARGEST:
+            raise _bad_token()
+        return int(count)
+
+    @property
+    def behind(self) -> str | None:
+        """Of a list whose key is one text: the last one that was shown. Raises: RequestInvalid."""
+        key = self.key_of(str)
+        return None if key is None else str(key[0])
+
+    @property
+    def behind_moment(self) -> tuple[datetime, str] | None:
+        """Of a list whose key is a moment and a text. Raises: RequestInvalid."""
+        key = self.key_of(str, str)
+        return None if key is None else (moment_of(key[0]), str(key[1]))
+
+    def key_of(self, *types: Any) -> tuple[Any, ...] | None:
+        """The key, if its parts are of these types. Raises: RequestInvalid."""
+        if self.after is None:
+            return None
+        if len(self.after) != len(types) or not all(map(isinstance, self.after, types)):
+            raise _bad_token()
+        return self.after
+
     def cut[Item](self, items: Sequence[Item]) -> Sequence[Item]:
-        """The page out of the whole list."""
+        """The page out of a whole list whose key is the number of entries."""
         return items[self.offset :] if self.fetched is None else items[self.offset : self.offset + self.fetched]
 
 
@@ -38,7 +82,8 @@ def requested_page(default_limit: int | None = None) -> Page:
     Raises: RequestInvalid.
     """
     limit = requested_limit()
-    return Page(default_limit if limit is None else limit, _integer("offset", 0) or 0)
+    token = request.args.get("page", "").strip()
+    return Page(default_limit if limit is None else limit, _key(token) if token else None)
 
 
 def requested_limit() -> int | None:
@@ -46,7 +91,12 @@ def requested_limit() -> int | None:
 
     Raises: RequestInvalid.
     """
-    return _integer("limit", 1)
+    text = request.args.get("limit", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= LARGEST):
+        raise OpenEOError("RequestInvalid", reason="`limit` must be a whole number from 1 on.")
+    return int(text)
 
 
 def shown[Item](found: Sequence[Item], page: Page) -> Sequence[Item]:
@@ -54,20 +104,58 @@ def shown[Item](found: Sequence[Item], page: Page) -> Sequence[Item]:
     return found if page.limit is None else found[: page.limit]
 
 
-def page_links(
-    settings: Settings, path: str, page: Page, found: Sequence[object], media_type: str = JSON, **query: object
+def page_links[Item](
+    settings: Settings,
+    path: str,
+    page: Page,
+    found: Sequence[Item],
+    media_type: str = JSON,
+    *,
+    key: Callable[[Item], Key] | None = None,
+    query: Mapping[str, object] | None = None,
 ) -> list[dict[str, str]]:
-    """Link to the next page, if there is one. found: as many as `Page.fetched` asked for. query: kept in the link."""
+    """Link to the next page, if there is one.
+
+    Args:
+        settings: tell the public address.
+        path: of the list.
+        page: which is shown.
+        found: as many as `Page.fetched` asked for.
+        media_type: of the list.
+        key: of an entry, in the order of the list; without it, the key is how many entries were shown.
+        query: kept in the link.
+    """
     if page.limit is None or len(found) <= page.limit:
         return []
-    href = api_url(settings, path, **query, limit=page.limit, offset=page.offset + page.limit)
-    return [link("next", href, media_type)]
+    after = (page.offset + page.limit,) if key is None else key(found[page.limit - 1])
+    return [link("next", api_url(settings, path, **(query or {}), limit=page.limit, page=_token(after)), media_type)]
 
 
-def _integer(name: str, smallest: int) -> int | None:
-    text = request.args.get(name, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 11 and smallest <= int(text) <= LARGEST):
-        raise OpenEOError("RequestInvalid", reason=f"`{name}` must be a whole number from {smallest} on.")
-    return int(text)
+def moment_of(text: object) -> datetime:
+    """A moment of a key. Raises: RequestInvalid."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise _bad_token() from None
+    if moment.tzinfo is None:
+        raise _bad_token()
+    return moment.astimezone(UTC)
+
+
+def _token(key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _key(token: str) -> Key:
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        key = json.loads(base64.urlsafe_b64decode(padded.encode("ascii"))) if len(token) <= TOKEN_MAX else None
+    except (ValueError, RecursionError):
+        raise _bad_token() from None
+    if not isinstance(key, list) or not all(part is None or type(part) in (str, int) for part in key):
+        raise _bad_token()
+    return tuple(key)
+
+
+def _bad_token() -> OpenEOError:
+    return OpenEOError("RequestInvalid", reason="`page` is not from a link to a next page.")

@@ -87,9 +87,9 @@ def _return_faults(process: dict[str, Any], user: str | None) -> list[OpenEOErro
 def _listed(path: str, processes: list[dict[str, object]]) -> Response:
     page, (words, kept) = requested_page(), requested_words()
     if page.limit is not None and page.limit >= WHOLE_FROM:
-        page = Page(None, page.offset)
+        page = Page(None, page.after)
     found = page.cut([process for process in processes if words.match(process, SEARCHED)])
-    links = page_links(the_backend().settings, path, page, found, **kept)
+    links = page_links(the_backend().settings, path, page, found, query=kept)
     return json_response({"version": PROCESSES_VERSION, "processes": list(shown(found, page)), "links": links})
 
 

@@ -9,7 +9,7 @@ from flask import Response
 from openeo_plugin.api import billing, requests, service_seeding
 from openeo_plugin.api.assets import expiry
 from openeo_plugin.api.http import empty_response, json_body, json_response
-from openeo_plugin.api.jobs import rfc3339
+from openeo_plugin.api.jobs import newest_first, rfc3339
 from openeo_plugin.api.links import api_url
 from openeo_plugin.api.logs import log_response
 from openeo_plugin.api.paging import page_links, requested_page, shown
@@ -36,11 +36,11 @@ def list_service_types(user: str | None) -> Response:
 def list_services(user: str) -> Response:
     """`GET /services`."""
     backend, page = the_backend(), requested_page()
-    found = backend.services.list(user, limit=page.fetched, offset=page.offset)
+    found = backend.services.list(user, limit=page.fetched, after=page.behind_moment)
     return json_response(
         {
             "services": [_summary(service) for service in shown(found, page)],
-            "links": page_links(backend.settings, "/services", page, found),
+            "links": page_links(backend.settings, "/services", page, found, key=newest_first),
         }
     )
 

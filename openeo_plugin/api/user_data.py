@@ -39,11 +39,10 @@ def with_public_link(process: dict[str, Any], owner: str) -> dict[str, Any]:
 def list_user_processes(user: str) -> Response:
     """`GET /process_graphs`."""
     backend, page = the_backend(), requested_page()
-    found = page.cut(backend.processes.list(user))
+    found = backend.processes.list(user, limit=page.fetched, after=page.behind)
     processes = [process_summary(process) for process in shown(found, page)]
-    return json_response(
-        {"processes": processes, "links": page_links(backend.settings, "/process_graphs", page, found)}
-    )
+    links = page_links(backend.settings, "/process_graphs", page, found, key=lambda process: (process["id"],))
+    return json_response({"processes": processes, "links": links})
 
 
 def describe_user_process(user: str, process_graph_id: str) -> Response:

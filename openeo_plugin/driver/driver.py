@@ -17,8 +17,10 @@ from openeo_plugin.formats.asset import Asset
 class Driver(Protocol):
     """Collections, processes, plans and runs. Safe to use from many threads."""
 
-    def collections(self, user: str | None) -> list[dict[str, Any]]:
-        """STAC collections that the user may see, without links."""
+    def collections(
+        self, user: str | None, *, after: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """STAC collections that the user may see, by id, without links: those behind the id `after`."""
         ...
 
     def collection(self, identifier: str, user: str | None) -> dict[str, Any]:

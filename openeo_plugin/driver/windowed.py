@@ -41,9 +41,11 @@ class WindowedDriver:
         self._settings = settings
         self._cluster = Cluster(settings.dask_address, settings.dask_workers) if settings.dask_address else None
 
-    def collections(self, user: str | None) -> list[dict[str, Any]]:
+    def collections(
+        self, user: str | None, *, after: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
         """Source collections and the user's own results."""
-        return self._collections.list(user)
+        return self._collections.page(user, after=after, limit=limit)
 
     def collection(self, identifier: str, user: str | None) -> dict[str, Any]:
         """One of them."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from fakes import source_collection
 
@@ -47,6 +49,7 @@ def test_queryables_are_a_json_schema_made_of_the_summaries(api):
 
     assert response.mimetype == "application/schema+json"
     assert response.json["properties"] == {
+        "datetime": {"type": "string", "format": "date-time"},
         "platform": {"type": "string", "enum": ["sentinel-2a"]},
         "eo:cloud_cover": {"type": "number", "minimum": 0, "maximum": 80},
     }
@@ -126,3 +129,57 @@ def test_collections_work_with_and_without_a_token(api):
 
         assert (with_token.status_code, without.status_code) == (200, 200)
         assert with_token.json == without.json
+
+
+def _found(api, **query):
+    answer = api.get("/collections/SYNTHETIC/items", query_string=query)
+    return [item["id"] for item in answer.json["features"]]
+
+
+def test_items_are_filtered_by_cql2_as_text_and_as_json(api):
+    by_time = {"op": ">", "args": [{"property": "datetime"}, {"timestamp": "2020-06-01T00:00:00Z"}]}
+
+    assert _found(api, filter="id IN ('one', 'three')") == ["one", "three"]
+    assert _found(api, filter="S_INTERSECTS(geometry, POINT(14.2 45.2))") == ["one"]
+    assert _found(api, **{"filter": json.dumps(by_time), "filter-lang": "cql2-json"}) == ["two", "three"]
+    assert _found(api, filter="datetime < DATE('2020-06-10')", bbox="14.6,45.6,14.7,45.7") == ["two"]
+
+
+def test_pages_of_filtered_items_keep_the_filter_and_tell_how_many_there_are(api):
+    page = api.get("/collections/SYNTHETIC/items", query_string={"filter": "id <> 'two'", "limit": 1}).json
+    following = next(one["href"] for one in page["links"] if one["rel"] == "next")
+    last = api.get(following.split("/openeo/v1")[1]).json
+
+    assert [page["features"][0]["id"], last["features"][0]["id"]] == ["one", "three"]
+    assert (page["numberMatched"], last["numberMatched"], last["numberReturned"]) == (2, 2, 1)
+    assert not [one for one in last["links"] if one["rel"] == "next"]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({"filter": "platfrm = 'x'"}, "Did you mean 'platform'"),
+        ({"filter": "id ="}, "column"),
+        ({"filter": "{", "filter-lang": "cql2-json"}, "CQL2 JSON"),
+        ({"filter": "id = 'one'", "filter-lang": "sql"}, "cql2-text, cql2-json"),
+        ({"filter": "id = 'one'", "filter-crs": "EPSG:3857"}, "CRS84"),
+        ({"filter": "openeo:status = 'finished'"}, "no property 'openeo:status'"),
+    ],
+)
+def test_a_bad_filter_is_refused_with_what_is_wrong(api, query, reason):
+    response = api.get("/collections/SYNTHETIC/items", query_string=query)
+
+    assert (response.status_code, response.json["code"]) == (400, "RequestInvalid")
+    assert reason in response.json["message"]
+
+
+def test_terms_are_searched_in_all_pages(api):
+    for number in range(230):
+        word = "rare" if number in (3, 219, 229) else "common"
+        api.backend.collections.put({**source_collection(f"C{number:03}"), "keywords": [word]}, [])
+
+    first = api.get("/collections?q=rare&limit=2").json
+    following = next(one["href"] for one in first["links"] if one["rel"] == "next").split("/openeo/v1")[1]
+
+    assert [one["id"] for one in first["collections"]] == ["C003", "C219"]
+    assert [one["id"] for one in api.get(following).json["collections"]] == ["C229"]
