@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from openeo_plugin.cube.dimensions import SpatialDimension
-from openeo_plugin.engine.operators import along, callbacks
+from openeo_plugin.engine.operators import callbacks
+from openeo_plugin.engine.operators.along_joined import apply_along_joined
 from openeo_plugin.engine.operators.along_space import apply_along_space
 from openeo_plugin.engine.operators.spatial import reduce_spatial as reduce_spatially
 from openeo_plugin.processes.environment import Environment
@@ -46,8 +47,10 @@ def apply_dimension(
         data: any cube.
         process: gives an array for an array of values, whose labels are those of the dimension.
         dimension: along which the values are taken. Along x or y whole rows or columns must fit into memory.
-        target_dimension: where the values go, in place of the dimension: one that has a single label, or a new one of
-            type `other`. Null for the dimension itself.
+        target_dimension: where the values go, in place of the dimension: one that exists, whose labels are replaced,
+            or a new one of type `other`. Of one with several labels, the arrays of all of them are joined, label after
+            label: quantiles over time into two bands are those of the values of both, into a new dimension those of
+            each. Of x and y it must have one label. Null for the dimension itself.
         context: handed on to the process.
     Returns: the same dimensions, but for the ones named.
     Raises: DimensionNotAvailable.
@@ -56,7 +59,7 @@ def apply_dimension(
     description = data.description
     names = {d.name for d in description.dimensions if isinstance(d, SpatialDimension)}
     spatial = description.dimension(dimension).name in names or target_dimension in names
-    describe = apply_along_space if spatial else along.apply_along
+    describe = apply_along_space if spatial else apply_along_joined
     return describe(environment.node, data, dimension, target_dimension, process, context)
 
 

@@ -183,6 +183,7 @@ STEPS: list[Step] = [
     step("apply_dimension", dimension=first_name, process=graph("array_interpolate_linear", data="$data")),
     step("apply_dimension", dimension=bands_name, process=SPLIT),
     step("apply_dimension", dimension=bands_name, target_dimension="stats", process=SPLIT),
+    step("apply_dimension", dimension=first_name, target_dimension="bands", process=graph("extrema", data="$data")),
     step("flatten_dimensions", dimensions=labelled_names, target_dimension="flat"),
     step("filter_labels", dimension=first_name, condition=graph("neq", x="$value", y="2020-06-03T00:00:00Z")),
     step("filter_temporal", extent=["2020-06-02", "2020-06-30"], dimension="t"),

@@ -113,9 +113,37 @@ def test_time_goes_into_another_dimension_with_a_single_label() -> None:
         assert values(made) == [[[7]], [[15]]]
 
 
-def test_a_target_with_several_labels_is_refused() -> None:
-    with pytest.raises(OpenEOError, match="more than one label"):
-        applied(bands_in_time(), CUMSUM, target_dimension="bands")
+def test_arrays_of_a_target_with_several_labels_are_joined_label_after_label() -> None:
+    into_bands = applied(bands_in_time(((1, 2), (3, 4))), CUMSUM, target_dimension="bands")
+    assert into_bands.description.dimensions == (BandsDimension("bands", (0, 1, 2, 3)), Y, X)
+    assert values(into_bands) == [[[1]], [[3]], [[6]], [[10]]]  # of 1 and 2 in B1, then 3 and 4 in B2
+
+    into_time = applied(bands_in_time(((1, 2), (3, 4))), CUMSUM, "bands", target_dimension="t")
+    assert into_time.description.dimensions == (TemporalDimension("t", (0, 1, 2, 3)), Y, X)
+    assert values(into_time) == [[[1]], [[4]], [[6]], [[10]]]  # of 1 and 3 on the first day, then 2 and 4
+
+
+def test_quantiles_over_time_into_two_bands_are_those_of_both() -> None:
+    data = cube(
+        [TemporalDimension("t", DAYS[:2]), BandsDimension("bands", ("B1", "B2")), Y, X],
+        [[[[1, None]], [[5, 2]]], [[[3, None]], [[7, None]]]],
+        dtype=np.int16,
+    )
+    quantiles = graph("quantiles", data="$data", probabilities=[0, 0.5, 1])
+    made = applied(data, quantiles, target_dimension="bands")
+    assert made.description.dimensions == (BandsDimension("bands", (0, 1, 2)), Y, X)
+    assert [band.name for band in made.description.bands] == ["0", "1", "2"]
+    assert values(made) == [[[1, 2]], [[4, 2]], [[7, 2]]]
+
+
+def test_joined_arrays_leave_the_other_dimensions_alone() -> None:
+    data = cube(
+        [OtherDimension("run", ("a", "b")), TemporalDimension("t", DAYS[:2]), OtherDimension("z", ("m", "n")), Y, X],
+        np.arange(8).reshape(2, 2, 2, 1, 1).astype(object),
+    )
+    made = applied(data, EXTREMA, target_dimension="run")
+    assert made.description.dimensions == (OtherDimension("run", (0, 1)), OtherDimension("z", ("m", "n")), Y, X)
+    assert values(made) == [[[[0]], [[1]]], [[[6]], [[7]]]]
 
 
 def test_an_array_without_values_is_refused() -> None:
