@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
@@ -33,6 +33,9 @@ from openeo_plugin.backend import Backend, open_backend
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.datasets import ReadingEnvironment
 
+if TYPE_CHECKING:
+    from services.gate import Limits
+
 API_THREADS = 32
 OGC_THREADS = 16
 SWEPT_AFTER_S = 3600  # after the longest that a synchronous request may take
@@ -51,10 +54,13 @@ class Face:
 def faces(backend: Backend) -> tuple[Face, ...]:
     """Every face of the server."""
     from openeo_plugin.ogcapi.app import create_ogcapi
+    from openeo_plugin.ogcapi.door import CollectionDoor
+    from services.gate import Gates
 
+    ogcapi = _threaded(create_ogcapi(backend), OGC_THREADS)
     return (
         Face(API_MOUNT, WatchDepartures(_threaded(create_api(backend), API_THREADS))),
-        Face("/oapi", _threaded(create_ogcapi(backend), OGC_THREADS)),
+        Face("/oapi", CollectionDoor(ogcapi, backend, Gates(_limits(backend.settings)))),
         *_service_faces(backend),
     )
 
@@ -63,7 +69,7 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
     """The faces of services. They share what they have opened, and each is behind a door."""
     from services.access import OpenServices
     from services.door import Door, Entrance
-    from services.gate import Gates, Limits
+    from services.gate import Gates
     from services.journal import Journal
     from services.ows import create_ows
     from services.tile_store import kept_tiles_of
@@ -73,8 +79,7 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
 
     settings = backend.settings
     opened = OpenServices(backend, kept_tiles_of(settings))
-    limits = Limits(max(2, settings.threads), rate_per_s=settings.service_rate_per_s)
-    entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services))
+    entrance = Entrance(backend, opened, Gates(_limits(settings)), Journal(backend.services))
     apps: dict[str, ASGIApp] = {
         "ogc": _threaded(create_ows(backend, opened), OGC_THREADS),
         "tiles": create_tiles(backend, opened),
@@ -83,6 +88,13 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
     }
     doors = (Face(f"/{name}", Door(app, entrance, name)) for name, app in apps.items())
     return (Face(STATIC, create_viewer_files()), *doors)
+
+
+def _limits(settings: Settings) -> Limits:
+    """What one service, or the pixels of one collection, may take."""
+    from services.gate import Limits
+
+    return Limits(max(2, settings.threads), rate_per_s=settings.service_rate_per_s)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:

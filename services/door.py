@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
 from services.access import Opened, OpenServices
 from services.answers import answer
+from services.departure import departure, waiting
 from services.gate import Gates
 from services.journal import Journal
 from services.render import MEDIA_TYPES
@@ -85,7 +86,7 @@ class Door:
         headers = Headers(scope=scope)
         found = await self._in_thread(partial(self._look, segment, slash + rest, scope["query_string"], headers))
         etag = _etag(found.visit.opened, scope, slash + rest)
-        if etag and _matches(headers.get("if-none-match"), etag):
+        if etag and matches(headers.get("if-none-match"), etag):
             response = Response(status_code=304)
             _add_caching(response.headers, found.visit, etag)
             await response(scope, receive, send)
@@ -137,12 +138,12 @@ class Door:
     async def _compute(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
         """Hand the request to the face when the gate lets it through; stop when the client leaves."""
         enter(visit)
-        gone = asyncio.create_task(_departure(receive))
+        gone = asyncio.create_task(departure(receive))
         gone.add_done_callback(lambda _: visit.context.cancel.set())
         watched = self._entrance.journal.watching(visit, scope, self._with_caching(send, visit, scope))
         try:
             async with self._entrance.gates.of(visit.service.id).admitted(gone):
-                await self._app(scope, _waiting(gone), watched)
+                await self._app(scope, waiting(gone), watched)
         except Canceled:
             await Response(status_code=499)(scope, receive, send)
         except OpenEOError as error:
@@ -197,7 +198,8 @@ def _etag(opened: Opened | None, scope: Scope, rest: str) -> str | None:
     return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
 
-def _matches(given: str | None, etag: str) -> bool:
+def matches(given: str | None, etag: str) -> bool:
+    """Whether a client has what a tag names, by its If-None-Match."""
     return given is not None and (
         given.strip() == "*" or etag in [one.strip().removeprefix("W/") for one in given.split(",")]
     )
@@ -210,22 +212,3 @@ def _add_caching(headers: MutableHeaders, visit: Visit, etag: str | None) -> Non
         headers.add_vary_header("Authorization")
     if etag:
         headers["ETag"] = etag
-
-
-async def _departure(receive: Receive) -> None:
-    """Ends when the client has left. Bodies of requests are read and forgotten: no face takes one."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _waiting(gone: asyncio.Task[None]) -> Callable[[], Awaitable[Message]]:
-    """An empty body, and then the end of the connection."""
-    messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> Message:
-        if messages:
-            return messages.pop()
-        await asyncio.wait({gone})
-        return {"type": "http.disconnect"}
-
-    return receive

@@ -36,6 +36,7 @@ class Visit:
 
 
 _VISIT: ContextVar[Visit | None] = ContextVar("visit", default=None)
+_CONTEXT: ContextVar[RunContext | None] = ContextVar("context", default=None)
 
 
 def is_private(service: Service) -> bool:
@@ -51,12 +52,17 @@ def current_visit() -> Visit | None:
 def enter(visit: Visit) -> None:
     """From here on this task, and the threads it starts, answer `visit`."""
     _VISIT.set(visit)
+    _CONTEXT.set(visit.context)
+
+
+def enter_context(context: RunContext) -> None:
+    """From here on this task, and the threads it starts, stop with a context; for requests that are for no service."""
+    _CONTEXT.set(context)
 
 
 def current_context() -> RunContext:
     """Where to look whether the client still waits; never canceled outside of the door."""
-    visit = _VISIT.get()
-    return visit.context if visit else RunContext()
+    return _CONTEXT.get() or RunContext()
 
 
 def public_segment(service_id: str) -> str:

@@ -24,6 +24,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import wrap_file
 
+from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.ogcapi.configuration import pygeoapi_configuration
 from openeo_plugin.ogcapi.resources import GEOTIFF, LiveResources
@@ -67,7 +68,7 @@ ROUTES = (
     Route("/collections/<collection_id>", "pygeoapi.api:describe_collections"),
     Route("/collections/<collection_id>/schema", "pygeoapi.api:get_collection_schema"),
     Route("/collections/<collection_id>/queryables", "pygeoapi.api.itemtypes:get_collection_queryables"),
-    Route("/collections/<collection_id>/items", "pygeoapi.api.itemtypes:get_collection_items", ("GET",), True, GEOJSON),
+    Route("/collections/<collection_id>/items", f"{_OURS}.features:get_items", ("GET", "POST"), True, GEOJSON),
     Route(
         "/collections/<collection_id>/items/<item_id>", "pygeoapi.api.itemtypes:get_collection_item", json_type=GEOJSON
     ),
@@ -232,6 +233,8 @@ def _require_collection(api: Any, identifier: str) -> None:
 
 def _failure(error: Exception) -> Response:
     """Any error as the exception document of the OGC APIs. What is unexpected is known to the log only."""
+    if isinstance(error, Canceled):
+        return Response(status=499)
     if isinstance(error, HTTPException):
         code, message, status = error.name.replace(" ", ""), error.description or error.name, error.code or 500
         shown = {"id": str(uuid.uuid4()), "code": code, "message": message, "links": []}

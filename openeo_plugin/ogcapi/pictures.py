@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from odc.geo.geobox import GeoBox
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from services.collection_maps import CollectionMaps
     from services.served import ServedService
 
+TileAddress = tuple[str, tuple[int, int, int]]
+
 _MAPS: weakref.WeakKeyDictionary[object, CollectionMaps] = weakref.WeakKeyDictionary()
 
 
@@ -25,36 +28,53 @@ def opened_map(scope: Scope, identifier: str) -> ServedService:
 
     Raises: RequestFailedError.
     """
-    bands = tuple(name for name in scope.parameters.get("properties", "").split(",") if name)
+    bands = bands_of(scope.parameters)
     try:
-        return _maps(scope.backend).open(identifier, scope.user, bands)
+        return maps_of(scope.backend).open(identifier, scope.user, bands)
     except OpenEOError as error:
         raise translated(error) from error
 
 
-def picture(scope: Scope, served: ServedService, geobox: GeoBox) -> bytes:
+def bands_of(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """The bands that a request names."""
+    return tuple(name for name in parameters.get("properties", "").split(",") if name)
+
+
+def picture(scope: Scope, served: ServedService, geobox: GeoBox, tile: TileAddress | None = None) -> bytes:
     """A PNG of the latest date within the request's `datetime`; of the latest at all without one.
 
+    Args:
+        tile: if it is one, its tile matrix set and (z, x, y).
     Raises: RequestFailedError.
     """
     from services.served import MapRequest
 
+    time = date_of(served, scope.parameters.get("datetime"))
+    request = MapRequest(geobox, time)
+    if tile is not None:
+        request = MapRequest(geobox, time, tile[1], tile[0])
     try:
-        return served.picture(MapRequest(geobox, _date(served, scope.parameters.get("datetime"))))
+        return served.picture(request)
     except OpenEOError as error:
         raise translated(error) from error
 
 
-def _maps(backend: Backend) -> CollectionMaps:
+def maps_of(backend: Backend) -> CollectionMaps:
+    """The maps of a back-end's collections, the same for all of its faces."""
     from services.collection_maps import CollectionMaps
+    from services.tile_store import kept_tiles_of
 
     found = _MAPS.get(backend.driver)
     if found is None:
-        found = _MAPS.setdefault(backend.driver, CollectionMaps(backend))
+        found = _MAPS.setdefault(backend.driver, CollectionMaps(backend, kept_tiles_of(backend.settings)))
     return found
 
 
-def _date(served: ServedService, text: str | None) -> str | None:
+def date_of(served: ServedService, text: str | None) -> str | None:
+    """The latest date within an interval; None for the default.
+
+    Raises: RequestFailedError if the text is no interval, or nothing lies in it.
+    """
     if not text or not served.dates.labels:
         return None
     try:

@@ -44,8 +44,9 @@ class TileProvider(BaseTileProvider):
             z, y, x: matrix, row (from the north) and column.
         Raises: ProviderTilesetIdNotFoundError, ProviderTileNotFoundError, RequestFailedError.
         """
-        grid = _grid(tileset, _index(z), _index(y), _index(x), self.options["zoom"]["max"])
-        return picture(self._scope, opened_map(self._scope, self.data), grid)
+        tile = _index(z), _index(x), _index(y)
+        grid = _grid(tileset, tile, self.options["zoom"]["max"])
+        return picture(self._scope, opened_map(self._scope, self.data), grid, (tileset, tile))
 
     def get_metadata(
         self, dataset: str, server_url: str, tileset: str, title: str, description: str, **_: object
@@ -95,16 +96,13 @@ def _index(text: str) -> int:
     return int(text)
 
 
-def _grid(tileset: str, z: int, y: int, x: int, max_zoom: int) -> GeoBox:
-    from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
+def _grid(tileset: str, tile: tuple[int, int, int], max_zoom: int) -> GeoBox:
+    from services.tile_matrix import WEB_MERCATOR_QUAD, WORLD_CRS84_QUAD
 
-    if tileset not in {one.tileMatrixSet for one in _SETS}:
+    known = {one.id: one for one in (WEB_MERCATOR_QUAD, WORLD_CRS84_QUAD)}
+    if tileset not in known:
         raise ProviderTilesetIdNotFoundError()
-    across = 2 ** min(z, 40) * (2 if tileset == "WorldCRS84Quad" else 1)
-    if z > max_zoom or x >= across or y >= 2**z:
+    one, (z, x, y) = known[tileset], tile
+    if z > max_zoom or x >= one.columns * 2**z or y >= one.rows * 2**z:
         raise ProviderTileNotFoundError()
-    if tileset == "WebMercatorQuad":
-        return grid_of(tile_bounds((z, x, y)), TILE_PX, TILE_PX, WEB_MERCATOR)
-    size = 180 / 2**z
-    west, north = x * size - 180, 90 - y * size
-    return grid_of((west, north - size, west + size, north), TILE_PX, TILE_PX, "EPSG:4326")
+    return one.grid(tile, TILE_PX)

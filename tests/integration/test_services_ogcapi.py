@@ -127,3 +127,117 @@ def test_maps_of_another_users_collection_are_not_found(server):
     server.backend.collections.put(document, server.backend.collections.items("pattern"), owner="ann")
     for path in ("map", "tiles", "tiles/WebMercatorQuad", "tiles/WebMercatorQuad/0/0/0"):
         assert httpx.get(f"{server.base}/oapi/collections/secret/{path}").status_code == 404
+
+
+TILE = "tiles/WebMercatorQuad/11/735/1109"
+PIXELS = ("map?width=64", TILE, "tiles/WorldCRS84Quad/9/127/555", "coverage?f=GTiff&bbox=15.05,45.05,15.06,45.06")
+
+
+def kept_files(server, domain="public"):
+    return set((server.backend.settings.data_dir / "tiles").glob(f"{domain}*/collection-*/**/*"))
+
+
+def answered(server, path, user=None, **headers):
+    if user:
+        token = server.backend.users.issue_token(user, 600)
+        headers["Authorization"] = f"Bearer basic//{token}"
+    return httpx.get(f"{server.base}/oapi/collections/{path}", headers=headers, timeout=60)
+
+
+@pytest.fixture
+def secret(server):
+    """A collection of ann's; ann and bob have accounts."""
+    stores = server.backend
+    for name in ("ann", "bob"):
+        if stores.users.get(name) is None:
+            stores.users.create(name, None)
+    stores.collections.put({**stores.collections.get("pattern", None), "id": "secret"}, items(server), owner="ann")
+    return "secret"
+
+
+def items(server):
+    return server.backend.collections.items("pattern")
+
+
+@pytest.mark.parametrize("path", PIXELS)
+def test_what_a_client_has_is_not_sent_again(server, path):
+    first = answered(server, f"pattern/{path}")
+    assert (first.status_code, first.headers["cache-control"]) == (200, "public, no-cache")
+    again = answered(server, f"pattern/{path}", **{"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    other = answered(server, f"pattern/{path}{'&' if '?' in path else '?'}datetime=2020-06-01")
+    assert other.headers["etag"] != first.headers["etag"]
+
+
+def test_a_changed_collection_has_other_tags_and_other_tiles(server):
+    stores = server.backend.collections
+    stores.put({**stores.get("pattern", None), "id": "changing"}, items(server))
+    first = answered(server, f"changing/{TILE}?properties=B11")
+    stores.put({**stores.get("pattern", None), "id": "changing"}, items(server)[:1])
+    second = answered(server, f"changing/{TILE}?properties=B11", **{"If-None-Match": first.headers["etag"]})
+    assert second.status_code == 200
+    assert second.headers["etag"] != first.headers["etag"]
+    stores.delete("changing")
+    gone = answered(server, f"changing/{TILE}?properties=B11", **{"If-None-Match": second.headers["etag"]})
+    assert (gone.status_code, gone.json()["code"]) == (404, "CollectionNotFound")
+
+
+@pytest.mark.parametrize("path", [TILE, "tiles/WorldCRS84Quad/9/127/555"])
+def test_a_tile_is_computed_once(server, path, monkeypatch):
+    from services.served import ServedService
+
+    made = []
+    make = ServedService._made
+    monkeypatch.setattr(ServedService, "_made", lambda self, *given: made.append(given) or make(self, *given))
+    asked = f"pattern/{path}?properties=B08&datetime=2020-06-11"
+    first, second = answered(server, asked), answered(server, asked)
+    assert first.content == second.content
+    assert first.headers["etag"] == second.headers["etag"]
+    assert second.headers["content-type"] == "image/png"
+    assert len(made) == 1
+    answered(server, f"pattern/{path}?properties=B08&datetime=2020-06-01")
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("path", PIXELS)
+def test_pixels_of_a_collection_are_for_those_who_see_it(server, secret, path):
+    own = answered(server, f"{secret}/{path}", "ann")
+    assert (own.status_code, own.headers["cache-control"]) == (200, "private, no-cache")
+    assert "Authorization" in own.headers["vary"]
+    for user in (None, "bob"):
+        for tag in ("*", own.headers["etag"]):
+            other = answered(server, f"{secret}/{path}", user, **{"If-None-Match": tag})
+            assert (other.status_code, other.json()["code"]) == (404, "CollectionNotFound")
+            assert "etag" not in other.headers
+
+
+def test_kept_tiles_of_a_private_collection_lie_apart(server, secret):
+    before = kept_files(server)
+    answered(server, f"{secret}/{TILE}?properties=B04", "ann")
+    assert kept_files(server) == before
+    assert kept_files(server, "private-")
+
+
+def test_a_bad_token_is_told_so_at_a_map_too(server):
+    assert answered(server, "pattern/map", Authorization="Bearer basic//nonsense").json()["code"] == "TokenInvalid"
+    assert answered(server, "pattern/map", Authorization="Basic x").json()["code"] == "AuthenticationSchemeInvalid"
+
+
+def test_errors_have_no_tag(server):
+    for path in ("map?width=0", f"{TILE}?properties=B99", "tiles/WebMercatorQuad/0/1/0", "coverage?bbox=1"):
+        answer = answered(server, f"pattern/{path}")
+        assert answer.status_code >= 400
+        assert "etag" not in answer.headers
+
+
+def test_a_page_of_a_collection_goes_through_no_gate(tmp_path):
+    """Two requests at once, then one in 1000 s: the rest of the pixels is turned away, what holds none is not."""
+    with running_server(tmp_path / "data", write_pattern(tmp_path / "pattern"), service_rate_per_s=0.001) as slow:
+        refused = [answered(slow, f"pattern/{path}") for path in PIXELS]
+        assert {answer.status_code for answer in refused} == {429}
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+        assert {answer.json()["code"] for answer in refused} == {"TooManyRequests"}
+        assert {answer.json()["type"] for answer in refused} == {"TooManyRequests"}
+        for path in ("pattern", "pattern/items", "pattern/tiles", "pattern/schema"):
+            assert answered(slow, f"{path}?f=json").status_code == 200
