@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import shapely
+import shapely.affinity
 from odc.geo.geobox import GeoBox
 from pyproj.exceptions import ProjError
 from shapely.geometry.base import BaseGeometry
@@ -50,12 +51,21 @@ def _shape(grid: GeoBox) -> BaseGeometry | None:
         return None
     extent = grid.extent
     box = extent.boundingbox
+    if grid.crs.geographic and (box.left < -180 or box.right > 180):
+        return _within_180(extent.geom)
     step = max(box.span_x, box.span_y) / _POINTS_PER_EDGE
     try:
         shape = extent.segmented(step).to_crs("EPSG:4326", wrapdateline=True).geom
     except (ProjError, ValueError):
         return None
     return shapely.make_valid(shape) if all(map(math.isfinite, shape.bounds)) else None
+
+
+def _within_180(shape: BaseGeometry) -> BaseGeometry:
+    """A shape in degrees that goes beyond 180 degrees, in as many parts as it has turns of the earth."""
+    world = shapely.box(-180, -90, 180, 90)
+    moved = [shapely.affinity.translate(shape, turn) for turn in (-360, 0, 360)]
+    return shapely.union_all([shapely.intersection(part, world) for part in moved])
 
 
 def _box(polygons: Sequence[BaseGeometry]) -> tuple[float, float, float, float]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyproj
 from affine import Affine
+from odc.geo.geobox import GeoBox
 from pygeoapi.crs import get_crs
 from pyproj.exceptions import CRSError, ProjError
 
@@ -54,7 +55,8 @@ class Part:
 
     Args:
         description: of the whole cube.
-        window: on the cube's grid, inside of it.
+        window: on the cube's grid, inside of it; where the part crosses the antimeridian, on that grid widened to the
+            east by one turn.
         bands: indices, in the order asked for.
         labels: per labelled dimension (bands left out) ascending indices.
     """
@@ -68,6 +70,18 @@ class Part:
     def grid(self) -> Grid:
         """Of the window."""
         return self.window.geobox()
+
+    def pieces(self, grid: Grid) -> tuple[Grid, ...]:
+        """Pixels of the part as the cube has them: east of the antimeridian they lie a turn to the west."""
+        own = self.description.grid
+        if self.window.grid.shape == own.shape:
+            return (grid,)
+        turn = self.window.grid.shape[1] - own.shape[1]
+        first = round((~own.affine @ grid.affine @ (0, 0))[0])
+        there = min(max(turn - first, 0), grid.shape[1])
+        back = grid.affine @ Affine.translation(-turn, 0)
+        west, east = grid[:, :there], GeoBox(grid.shape, back, grid.crs)[:, there:]
+        return tuple(piece for piece in (west, east) if piece.shape[1])
 
     @property
     def chosen_bands(self) -> tuple[Band, ...]:
@@ -106,13 +120,13 @@ def part_of(description: CubeDescription, query: Query) -> Part:
     ranges = {axes[name]: _numbers(name, subsets.pop(name)) for name in list(subsets) if name in axes}
     if query.bbox and ranges:
         raise invalid("Give either `bbox` or a `subset` of the horizontal axes, not both.")
-    box = _native_box(query, description.grid) if query.bbox else None
+    grid, box = _native_box(query, description.grid) if query.bbox else (description.grid, None)
     labels = {d.name: _labels(d, subsets.pop(d.name, None)) for d in description.labelled}
     if subsets:
         raise invalid(f"There is no axis '{next(iter(subsets))}'. Axes: {', '.join(axis_names(description))}")
     if query.interval is not None:
         labels = _dated(description, labels, query.interval)
-    return Part(description, _window(description.grid, box, ranges), _bands(description, query.bands), labels)
+    return Part(description, _window(grid, box, ranges), _bands(description, query.bands), labels)
 
 
 def axis_names(description: CubeDescription) -> list[str]:
@@ -182,8 +196,8 @@ def _numbers(name: str, values: Sequence[Any]) -> Range:
     return low, high
 
 
-def _native_box(query: Query, grid: Grid) -> Box:
-    """`bbox` in the CRS of the grid, x first."""
+def _native_box(query: Query, grid: Grid) -> tuple[Grid, Box]:
+    """`bbox` in the CRS of the grid, x first; the grid is widened for a box that goes on at its other end."""
     numbers = list(query.bbox) if len(query.bbox) == 4 else [query.bbox[i] for i in (0, 1, 3, 4)]
     if not all(math.isfinite(n) for n in numbers):
         raise invalid("The numbers of `bbox` must be finite.")
@@ -191,8 +205,11 @@ def _native_box(query: Query, grid: Grid) -> Box:
     if _is_north_first(source):
         numbers = [numbers[i] for i in (1, 0, 3, 2)]
     west, south, east, north = numbers
-    if west > east or south > north:
-        raise invalid("A `bbox` must not cross the antimeridian here, and its lower corner comes first.")
+    if south > north or (west > east and not source.is_geographic):
+        raise invalid("The lower corner of a `bbox` comes first; only one in degrees may cross the antimeridian.")
+    if source.is_geographic and pyproj.CRS(str(grid.crs)).is_geographic:
+        west, east, goes_on = _turned(west, east, grid)
+        return _around(grid) if goes_on else grid, (west, south, east, north)
     try:
         transformer = pyproj.Transformer.from_crs(source, pyproj.CRS(str(grid.crs)), always_xy=True)
         box = transformer.transform_bounds(west, south, east, north, densify_pts=_ANGLES)
@@ -200,7 +217,33 @@ def _native_box(query: Query, grid: Grid) -> Box:
         raise nothing_there("The box lies outside of the area of the coverage's CRS.") from error
     if not all(math.isfinite(n) for n in box):
         raise nothing_there("The box lies outside of the area of the coverage's CRS.")
-    return box[0], box[1], box[2], box[3]
+    return grid, (box[0], box[1], box[2], box[3])
+
+
+def _turned(west: float, east: float, grid: Grid) -> tuple[float, float, bool]:
+    """A box in degrees in the turn of the earth that a grid is in, and whether it goes on at the grid's west."""
+    left, right = grid.boundingbox.left, grid.boundingbox.right
+    east += 360.0 if west > east else 0.0
+    turns = [turn for turn in (0.0, 360.0, -360.0) if west + turn < right and east + turn > left]
+    if not turns:
+        return west, east, False
+    turn = next((turn for turn in turns if west + turn >= left), turns[0])
+    west, east = west + turn, east + turn
+    goes_on = east > right and east - 360.0 > left
+    return west, (east if goes_on else min(east, right)), goes_on
+
+
+def _around(grid: Grid) -> Grid:
+    """A grid of degrees widened to the east by one turn.
+
+    Raises: RequestFailedError where a turn is no whole number of pixels.
+    """
+    turn = 360.0 / grid.affine.a
+    if abs(turn - round(turn)) > _EDGE * 100 or grid.affine.b or grid.affine.d:
+        raise invalid(
+            "The grid of this coverage does not close around the earth; ask for each side of the antimeridian."
+        )
+    return GeoBox((grid.shape[0], grid.shape[1] + round(turn)), grid.affine, grid.crs)
 
 
 def _crs(uri: str | None) -> pyproj.CRS:

@@ -19,6 +19,7 @@ from openeo_plugin.cube.pixels import Block, Pixels
 from openeo_plugin.engine.plan import Plan
 from openeo_plugin.formats.registry import format_named
 from openeo_plugin.ogcapi.coverage import Part
+from openeo_plugin.ogcapi.coverage_pixels import read_part
 
 WINDOW_BYTES = 32 * 2**20
 
@@ -33,8 +34,7 @@ def write_geotiff(plan: Plan, part: Part, folder: Path, name: str) -> Path:
     writer = format_named("GTiff").writer(flat, folder, name, {"zlevel": 1, "overviews": False})
     try:
         for window in tiled(flat.grid, *_step(flat, writer.align)):
-            block = plan.read(window.geobox(), bands=part.bands, labels=part.labels, exact=True)
-            writer.write(window, flattened_block(block))
+            writer.write(window, flattened_block(read_part(plan, part, window.geobox())))
         (asset,) = writer.finish()
     except BaseException:
         writer.abort()

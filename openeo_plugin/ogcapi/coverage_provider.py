@@ -18,6 +18,7 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.ogcapi.coverage import Part, Query, part_of
 from openeo_plugin.ogcapi.coverage_file import write_geotiff
 from openeo_plugin.ogcapi.coverage_json import coverage_json
+from openeo_plugin.ogcapi.coverage_pixels import read_part
 from openeo_plugin.ogcapi.failures import invalid, too_large, translated
 from openeo_plugin.ogcapi.resources import GEOTIFF
 from openeo_plugin.ogcapi.scope import current_scope
@@ -90,7 +91,7 @@ class CoverageProvider(BaseProvider):
 
     def _json(self, plan: Plan, part: Part) -> dict[str, Any]:
         self._limit(part, part.pixels * JSON_BYTES_PER_VALUE)
-        return coverage_json(part, plan.read(part.grid, bands=part.bands, labels=part.labels, exact=True))
+        return coverage_json(part, read_part(plan, part))
 
     def _limit(self, part: Part, size_bytes: int) -> None:
         """Refuse what would not fit: the answer is held in memory as a whole."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from odc.geo.geobox import GeoBox
 
+from openeo_plugin.cube.footprint import union_box
 from openeo_plugin.sources.common_grid import band_lattices, common_grid, lattice_offset
 from openeo_plugin.sources.layers import Layer, layers_of
 
@@ -100,9 +101,8 @@ def _links(found: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _bbox(items: Sequence[Mapping[str, Any]]) -> list[float]:
-    """West, south, east, north of all items."""
-    wests, souths, easts, norths = zip(*(item["bbox"] for item in items), strict=True)
-    return [min(wests), min(souths), max(easts), max(norths)]
+    """West, south, east, north of all items; all longitudes if one of them crosses the antimeridian."""
+    return union_box([item["bbox"] for item in items])
 
 
 def _interval(items: Iterable[Mapping[str, Any]]) -> list[str]:

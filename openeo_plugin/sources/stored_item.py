@@ -14,6 +14,7 @@ from odc.geo.geom import Geometry
 from pyproj.exceptions import ProjError
 from rasterio.errors import CRSError
 
+from openeo_plugin.cube.footprint import Footprint, footprint_of
 from openeo_plugin.sources.common_grid import bounds_in
 from openeo_plugin.sources.declared import Declared, declared_of
 from openeo_plugin.sources.found import FoundItem
@@ -62,7 +63,7 @@ class ItemReader:
         if not assets:
             self._warn(found.origin, "the item is left out: none of its files can be read")
             return None
-        footprint = _footprint(grids := _distinct_grids(assets.values()))
+        footprint = _footprint(_distinct_grids(assets.values()))
         if footprint is None:
             self._warn(found.origin, "the item is left out: its place has no longitude and latitude")
             return None
@@ -72,8 +73,8 @@ class ItemReader:
             "stac_extensions": _extensions(assets),
             "id": str(document.get("id") or Path(found.origin).stem),
             "collection": collection_id,
-            "geometry": footprint.json,
-            "bbox": _bbox(footprint, grids),
+            "geometry": footprint.geometry,
+            "bbox": list(footprint.bbox),
             "properties": _kept_properties(properties or {}) | times,
             # relative to .../collections/{id}/items/{item}, wherever the item is served
             "links": [{"rel": "collection", "href": f"../../{collection_id}", "type": "application/json"}],
@@ -224,8 +225,11 @@ def _distinct_grids(assets: Iterable[Mapping[str, Any]]) -> list[GeoBox]:
     return list({id(grid): grid for grid in map(grid_of, assets)}.values())
 
 
-def _footprint(grids: Sequence[GeoBox]) -> Geometry | None:
-    """The union of the grids' footprints in longitude and latitude; None if they have none."""
+def _footprint(grids: Sequence[GeoBox]) -> Footprint | None:
+    """The union of the grids' footprints in longitude and latitude; None if they have none.
+
+    Its edges are followed closely only where it is cut at the antimeridian: a few points are enough elsewhere.
+    """
     try:
         footprints = [grid.footprint(LONGITUDE_LATITUDE, npoints=8) for grid in grids]
     except (ProjError, ValueError):
@@ -233,14 +237,19 @@ def _footprint(grids: Sequence[GeoBox]) -> Geometry | None:
     footprint = footprints[0]
     for other in footprints[1:]:
         footprint = footprint | other
-    return footprint if all(map(math.isfinite, footprint.boundingbox)) else None
+    if not all(map(math.isfinite, footprint.boundingbox)):
+        return None
+    west, south, east, north = _bbox(footprint, grids)
+    if east - west > 180 or west < -180 or east > 180:
+        return footprint_of(grids)
+    return Footprint(footprint.json, (west, south, east, north))
 
 
-def _bbox(footprint: Geometry, grids: Sequence[GeoBox]) -> list[float]:
+def _bbox(footprint: Geometry, grids: Sequence[GeoBox]) -> tuple[float, float, float, float]:
     """West, south, east, north: edges bend between the few points of a footprint, so they are looked at closely."""
     boxes = [footprint.boundingbox.bbox, *(bounds_in(grid, CRS(LONGITUDE_LATITUDE)) for grid in grids)]
     wests, souths, easts, norths = zip(*boxes, strict=True)
-    return [min(wests), min(souths), max(easts), max(norths)]
+    return min(wests), min(souths), max(easts), max(norths)
 
 
 def _kept_properties(properties: Mapping[str, Any]) -> dict[str, Any]:

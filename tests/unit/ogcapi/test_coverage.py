@@ -108,7 +108,7 @@ def test_a_result_is_read_as_a_result_of_its_owner(backend: Backend, client: Fla
     [
         ("bbox=1,2,3", 400),
         ("bbox=1,2,x,4", 400),
-        ("bbox=16,45,15,46", 400),
+        ("bbox=15,46,16,45", 400),
         ("bbox=14,45,16,46&bbox-crs=EPSG:nothing", 400),
         ("properties=blue", 400),
         ("subset=z(1:2)", 400),

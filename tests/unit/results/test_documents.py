@@ -23,7 +23,7 @@ from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.json import write_value
 from openeo_plugin.formats.registry import format_named
 from openeo_plugin.results.documents import result_documents
-from openeo_plugin.results.footprint import footprint_of, union_box
+from openeo_plugin.cube.footprint import footprint_of, union_box
 from openeo_plugin.results.publish import publish
 from openeo_plugin.sources.layers import layers_of
 
