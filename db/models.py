@@ -229,6 +229,20 @@ class ServiceRow(Base):
     version: Mapped[int]
 
 
+class ServiceUseRow(Base):
+    """What a service was used; as in `db.service_use.ServiceUse`."""
+
+    __tablename__ = "service_use"
+
+    service_id: Mapped[str] = mapped_column(ForeignKey("services.id", ondelete="CASCADE"), primary_key=True)
+    requests: Mapped[int] = mapped_column(BigInteger)
+    cached: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(BigInteger)
+    read_bytes: Mapped[int] = mapped_column(BigInteger)
+    sent_bytes: Mapped[int] = mapped_column(BigInteger)
+    duration_s: Mapped[float]
+
+
 class ProcessRow(Base):
     """A user-defined process."""
 

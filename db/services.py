@@ -14,6 +14,7 @@ from db.collections import SUBJECT as COLLECTIONS
 from db.logs import read_entries, severity_of, write_entry
 from db.models import ServiceLogRow, ServiceRow
 from db.paging import LastShown, newest_first
+from db.service_use import ServiceUse, add_use, use_of
 from db.session import Clock, Database, utc_now
 from openeo_plugin.errors import OpenEOError
 
@@ -146,6 +147,16 @@ class ServiceStore:
         """Log entries after the one with the id `offset`, at least as severe as `level`. Raises: RequestInvalid."""
         with self._database.reading() as session:
             return read_entries(session, ServiceLogRow, id, offset, level, limit)
+
+    def add_use(self, id: str, use: ServiceUse) -> bool:
+        """Count what a service was used. Returns: False if the service is gone."""
+        with self._database.session() as session:
+            return add_use(session, id, use)
+
+    def use(self, id: str) -> ServiceUse:
+        """What a service was used since it was created."""
+        with self._database.reading() as session:
+            return use_of(session, id)
 
     def list(self, owner: str, limit: int | None = None, after: LastShown | None = None) -> Services:
         """The services of a user, newest first: those behind the one with `created` and `id` as in `after`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.collections import CollectionStore
+from db.service_use import ServiceUse
 from db.services import ServiceState, ServiceStore
 from db.session import Database
 from openeo_plugin.errors import OpenEOError
@@ -68,6 +69,19 @@ def test_services_are_listed_newest_first(services: ServiceStore) -> None:
     ids = [services.create("ada", "XYZ", GRAPH).id for _ in range(3)]
     assert [service.id for service in services.list("ada")] == ids[::-1]
     assert [service.id for service in services.list("ada", limit=1, offset=1)] == [ids[1]]
+
+
+def test_use_is_added_up_and_goes_with_the_service(services: ServiceStore) -> None:
+    id, other = services.create("ada", "XYZ", GRAPH).id, services.create("ada", "XYZ", GRAPH).id
+    assert services.use(id) == ServiceUse()
+    assert services.add_use(id, ServiceUse(3, 1, 0, 1.5, 100, 10))
+    assert services.add_use(id, ServiceUse(2, 0, 4, 0.25, 2**40, 5))
+    assert services.use(id) == ServiceUse(5, 1, 4, 1.75, 2**40 + 100, 15)
+    assert services.get(id, "ada").version == 1
+    assert services.use(other) == ServiceUse()
+    services.delete(id, "ada")
+    assert not services.add_use(id, ServiceUse(1))
+    assert services.use(id) == ServiceUse()
 
 
 def test_a_deleted_service_takes_its_log(services: ServiceStore) -> None:
