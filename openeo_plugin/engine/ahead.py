@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,11 +38,13 @@ class FoldWork:
         number: of the barrier among those of the run, in the order of `barriers_below`.
         count: how many windows it has.
         input: what is folded.
+        places: of the windows that are wanted.
     """
 
     number: int
     count: int
     input: Operator
+    places: Sequence[int]
 
 
 class Ahead(Protocol):

@@ -94,7 +94,7 @@ class ClusterWindows:
         def strip(own: Sequence[int], crew: Crew) -> Strip:
             return FoldStrip(work.number, tuple(own))
 
-        with closing(self._flown(iter(range(work.count)), work.count, strip, 0, context)) as landed:
+        with closing(self._flown(iter(work.places), work.count, strip, 0, context)) as landed:
             yield from landed
 
     def take_partial(self, number: int, place: int) -> Any | None:

@@ -6,12 +6,14 @@ after a while, as keeping costs a write of the uncompressed result; a short job 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import time
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -23,6 +25,7 @@ from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Block, Mask, Pixels
 
 _PLAN = ".plan"
+_ASIDE = ".aside"
 _KEY = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)-(\d+)\.npz")
 _SHARE_OF_FREE_DISK = 4
 
@@ -51,7 +54,7 @@ class KeptWindows:
         self.plan = plan
         if self.folder.exists() and not is_of_plan(self.folder, plan):
             shutil.rmtree(self.folder, ignore_errors=True)
-        self._held_bytes = sum(file.stat().st_size for file in self.folder.glob("*.npz"))
+        self._held_bytes = sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file())
         parent = next((folder for folder in self.folder.parents if folder.exists()), None)
         if parent is not None:
             self.max_bytes = min(
@@ -91,6 +94,26 @@ class KeptWindows:
             self._held_bytes += write_blocks(self.folder, key, blocks)
         except OSError:
             self._held_bytes = self.max_bytes
+
+    def put_aside(self, name: str, data: bytes) -> None:
+        """Keep bytes, such as what a fold has of its windows. If the disk is full, nothing more is kept."""
+        if not self.is_worth_it:
+            return
+        part = self.folder / f".{name}.{secrets.token_hex(4)}.part"
+        try:
+            self._open()
+            part.write_bytes(data)
+            part.replace(self.folder / f"{name}{_ASIDE}")
+            self._held_bytes += len(data)
+        except OSError:
+            part.unlink(missing_ok=True)
+            self._held_bytes = self.max_bytes
+
+    def set_aside(self, prefix: str) -> Iterator[bytes]:
+        """What `put_aside` has kept under such names, in their order."""
+        for file in sorted(self.folder.glob(f"{prefix}*{_ASIDE}")):
+            with contextlib.suppress(OSError):
+                yield file.read_bytes()
 
     def _open(self) -> None:
         if not self.folder.is_dir():

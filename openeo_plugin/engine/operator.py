@@ -10,7 +10,7 @@ A result never depends on how the extent was cut into windows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -42,7 +42,12 @@ class Canceled(Exception):  # noqa: N818 - the word of the standard
 
 
 class WindowKeep(Protocol):
-    """Keeps the blocks of windows from one attempt of a run to the next. Safe to use from many threads."""
+    """Keeps the blocks of windows from one attempt of a run to the next. Safe to use from many threads.
+
+    reused: how many windows of an earlier attempt were of use.
+    """
+
+    reused: int
 
     def has(self, key: str) -> bool:
         """Whether blocks were kept."""
@@ -56,8 +61,21 @@ class WindowKeep(Protocol):
         """Keep blocks, or don't bother."""
         ...
 
+    def put_aside(self, name: str, data: bytes) -> None:
+        """Keep bytes of another kind, or don't bother."""
+        ...
+
+    def set_aside(self, prefix: str) -> Iterator[bytes]:
+        """The bytes whose names begin so, in the order of their names."""
+        ...
+
     def keep_from_now_on(self) -> None:
         """Don't ask whether it is worth it."""
+        ...
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether blocks are kept by now."""
         ...
 
     @property

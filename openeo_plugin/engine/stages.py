@@ -11,6 +11,7 @@ from typing import Any
 
 from openeo_plugin.engine.ahead import Ahead, FoldWork
 from openeo_plugin.engine.barrier import Barrier, folded, partial_of
+from openeo_plugin.engine.kept_partials import KeptPartials
 from openeo_plugin.engine.operator import Request, RunContext
 from openeo_plugin.engine.pool import Tally, run_all
 
@@ -22,6 +23,13 @@ class Stage:
     number: int
     barrier: Barrier
     requests: Sequence[Request]
+
+    def kept(self, context: RunContext) -> KeptPartials | None:
+        """Where partials are kept, if the run keeps anything."""
+        if context.kept is None:
+            return None
+        types = getattr(self.barrier, "partial_types", ())
+        return KeptPartials(context.kept, self.number, self.requests, types)
 
     def partial(self, place: int, context: RunContext, ahead: Ahead | None) -> Any:
         """From elsewhere, or computed now."""
@@ -41,24 +49,32 @@ def run_stage(
         for _ in range(count):
             tally.one_more()
     else:
-        partials: list[Any] = [None] * count
+        kept = stage.kept(context)
+        partials = kept.load() if kept is not None else {}
+        for _ in partials:
+            tally.one_more()
 
         def one(place: int) -> None:
             context.check()
-            partials[place] = stage.partial(place, context, ahead)
+            partials[place] = made = stage.partial(place, context, ahead)
+            if kept is not None:
+                kept.add(place, made)
 
-        with contextlib.closing(_places(stage, context, ahead)) as places:
+        missing = [place for place in range(count) if place not in partials]
+        with contextlib.closing(_places(stage, missing, context, ahead)) as places:
             run_all(pool, (functools.partial(one, place) for place in places), threads, tally)
-        barrier.state.get(lambda: barrier.finish(partials))
+        if kept is not None:
+            kept.close()
+        barrier.state.get(lambda: barrier.finish([partials[place] for place in range(count)]))
     if ahead is not None:
         ahead.put_fold(stage.number, folded(barrier, context))
 
 
-def _places(stage: Stage, context: RunContext, ahead: Ahead | None) -> Generator[int]:
+def _places(stage: Stage, missing: list[int], context: RunContext, ahead: Ahead | None) -> Generator[int]:
     """Windows of a barrier, as soon as their partials can be had in this process."""
-    count = len(stage.requests)
     if ahead is None:
-        yield from range(count)
+        yield from missing
         return
-    with contextlib.closing(ahead.partials(FoldWork(stage.number, count, stage.barrier.fold_input), context)) as places:
+    work = FoldWork(stage.number, len(stage.requests), stage.barrier.fold_input, missing)
+    with contextlib.closing(ahead.partials(work, context)) as places:
         yield from places

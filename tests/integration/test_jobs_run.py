@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import rasterio
 from instance import Instance, graph, mean_over_time, node, until
 
 from db.jobs import Job
+from openeo_plugin.sources.synthetic import SENTINEL_2
 
 # A worker whose disk is full: the first bytes of a result that go to a file are refused as the kernel does it.
 FULL_DISK = """
@@ -113,6 +115,57 @@ def test_a_job_whose_worker_is_killed_goes_on_from_the_windows_it_has(instance: 
     assert contents(instance, id) == contents(instance, again)
     until(lambda: not list(instance.settings.results_dir.glob(".*")))
 
+
+@pytest.mark.parametrize("reducer", ["sd", "median"])
+def test_a_job_whose_worker_is_killed_while_it_folds_goes_on_from_what_it_has_folded(
+    instance: Instance, reducer: str
+) -> None:
+    """Two geometries across 25 windows, of which some are folded when the worker is killed."""
+    instance.prepare(size=1100, dates=2)
+    small = {"OPENEO_KEEP_WINDOWS_AFTER_S": "0", "OPENEO_THREADS": "1"}
+    worker = instance.start_code(SLOW_FOLDS, **small)
+    id = start_job(instance, zonal(reducer))
+    until(lambda: len(list(instance.settings.results_dir.glob(f".{id}.kept-*/fold-*.aside"))) >= 3)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    instance.start_worker(**small)
+    job = ended(instance, id)
+    assert (job.status, job.attempts) == ("finished", 2)
+    messages = " ".join(entry["message"] for entry in instance.backend.jobs.logs(id))
+    assert int(re.findall(r"(\d+) windows of an earlier attempt were used again", messages)[0]) >= 3
+    again = start_job(instance, zonal(reducer))
+    assert ended(instance, again).status == "finished"
+    assert contents(instance, id) == contents(instance, again)
+
+
+def zonal(reducer: str) -> dict[str, Any]:
+    """A statistic of two overlapping boxes, in UTM zone 32."""
+    boxes = [(677_100, 5_144_500, 687_500, 5_154_800), (680_000, 5_146_000, 688_000, 5_150_000)]
+    shapes = [{"type": "Polygon", "coordinates": [[(w, s), (e, s), (e, n), (w, n), (w, s)]]} for w, s, e, n in boxes]
+    features = [{"type": "Feature", "properties": {}, "geometry": shape} for shape in shapes]
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
+    fields = {"type": "FeatureCollection", "features": features, "crs": crs}
+    callback = graph(r=node(reducer, data={"from_parameter": "data"}))
+    return graph(
+        load=node("load_collection", id=SENTINEL_2, spatial_extent=None, temporal_extent=None, bands=["B04", "B08"]),
+        zones=node("aggregate_spatial", data={"from_node": "load"}, geometries=fields, reducer=callback),
+        save=node("save_result", data={"from_node": "zones"}, format="JSON"),
+    )
+
+
+# A worker that keeps each partial of a fold at once, and takes its time.
+SLOW_FOLDS = """
+import sys, time
+from openeo_plugin.engine import kept_partials
+kept_partials.EVERY_S = 0.0
+add = kept_partials.KeptPartials.add
+def slowly(self, place, partial):
+    add(self, place, partial)
+    time.sleep(1)
+kept_partials.KeptPartials.add = slowly
+from openeo_plugin.cli import main
+sys.exit(main(["worker"]))
+"""
 
 SLOW_WINDOWS = """
 import sys, time

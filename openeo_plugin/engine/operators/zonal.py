@@ -72,6 +72,11 @@ class AggregateSpatial:
         return (self.cube,)
 
     @property
+    def partial_types(self) -> tuple[type, ...]:
+        """What partials are made of."""
+        return _Partial, _Cells
+
+    @property
     def fold_input(self) -> Operator:
         """The cube."""
         return self.cube
