@@ -93,7 +93,7 @@ class Door:
         elif found.tile:
             response = Response(found.tile[0], media_type=found.tile[1])
             _add_caching(response.headers, found.visit, etag)
-            self._entrance.journal.answered(found.visit.service.id, cached=True)
+            self._entrance.journal.answered(found.visit.service.id, cached=True, sent_bytes=len(found.tile[0]))
             await response(scope, receive, send)
         else:
             await self._compute(_at(scope, found.visit, slash + rest), receive, send, found.visit)

@@ -1,10 +1,12 @@
 """What the owner of a service learns of its use: entries of the service's log.
 
 Failures are written once a minute at most for each of their codes, and a count of the requests every ten minutes.
+What a service was used is added to its counters in the database some seconds after the requests.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from starlette.types import Message, Scope, Send
 
+from db.service_use import ServiceUse
 from services.visit import Visit
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 
 COUNT_EVERY_S = 600.0
 REPEAT_AFTER_S = 60.0
+COUNTED_AFTER_S = 2.0
 KEPT = 1024
 
 
@@ -46,9 +50,14 @@ class Journal:
         self._store = store
         self._clock = clock
         self._pages: dict[str, _Page] = {}
+        self._uses: dict[str, ServiceUse] = {}
+        self._counting: asyncio.AbstractEventLoop | None = None
 
-    def answered(self, service_id: str, *, cached: bool = False, seconds: float = 0.0) -> None:
+    def answered(
+        self, service_id: str, *, cached: bool = False, seconds: float = 0.0, sent_bytes: int = 0, read_bytes: int = 0
+    ) -> None:
         """Count an answer."""
+        self._count(service_id, ServiceUse(1, int(cached), 0, seconds, read_bytes, sent_bytes))
         page = self._page(service_id)
         page.counts["cached" if cached else "computed"] += 1
         page.seconds += seconds
@@ -56,6 +65,7 @@ class Journal:
     def refused(self, service_id: str) -> None:
         """Count a request that the gate turned away."""
         self._page(service_id).counts["refused"] += 1
+        self._count(service_id, ServiceUse(refused=1))
 
     def watching(self, visit: Visit, scope: Scope, send: Send) -> Watched:
         """`send`, seen by the journal."""
@@ -89,11 +99,35 @@ class Journal:
     def finished(self, watched: Watched) -> list[Callable[[], object]]:
         """Count an answer and say what is to be written."""
         service_id = watched.visit.service.id
-        self.answered(service_id, seconds=self._clock() - watched.began_s)
+        read_bytes, seconds = watched.visit.context.bytes_read, self._clock() - watched.began_s
+        self.answered(service_id, seconds=seconds, sent_bytes=watched.sent_bytes, read_bytes=read_bytes)
         entries = self.due(service_id)
         if watched.status >= 400 and watched.status != 499:
             entries += self.failure(watched.visit, watched.status, watched.body, watched.scope["path"])
         return entries
+
+    def _count(self, service_id: str, use: ServiceUse) -> None:
+        """Add to the counters soon: one write for many requests."""
+        self._uses[service_id] = self._uses.get(service_id, ServiceUse()) + use
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._counting is not loop:
+            self._counting = loop
+            loop.call_later(COUNTED_AFTER_S, self._write_uses, loop)
+
+    def _write_uses(self, loop: asyncio.AbstractEventLoop) -> None:
+        uses, self._uses, self._counting = self._uses, {}, None
+        loop.run_in_executor(None, self.write, uses)
+
+    def write(self, uses: dict[str, ServiceUse]) -> None:
+        """Add to the counters of services; in a thread."""
+        for service_id, use in uses.items():
+            try:
+                self._store.add_use(service_id, use)
+            except Exception:
+                log.exception("The use of a service can't be counted")
 
     def _page(self, service_id: str) -> _Page:
         if len(self._pages) > KEPT:
@@ -113,6 +147,7 @@ class Watched:
     status: int = 500
     body: bytes = b""
     complete: bool = False
+    sent_bytes: int = 0
 
     async def __call__(self, message: Message) -> None:
         """ASGI."""
@@ -120,6 +155,7 @@ class Watched:
             self.status = message["status"]
         else:
             self.complete = not message.get("more_body", False)
+            self.sent_bytes += len(message.get("body", b""))
             if self.status >= 400 and len(self.body) < 4096:
                 self.body += message.get("body", b"")[:4096]
         await self.send(message)

@@ -22,6 +22,7 @@ from services.tile_store import kept_tiles_of
 from services.visit import is_private
 
 if TYPE_CHECKING:
+    from db.service_use import ServiceUse
     from db.services import Service
 
 NAMED = frozenset({"process", "title", "description", "enabled", "configuration", "plan", "budget", "type"})
@@ -74,7 +75,12 @@ def describe_service(user: str, service_id: str) -> Response:
     """`GET /services/{service_id}`."""
     service = the_backend().services.get(service_id, user)
     _, attributes = registry.attributes(service, the_backend().settings.public_base, _segment(service))
-    details = {"process": service.process, "configuration": service.configuration, "attributes": attributes}
+    details = {
+        "process": service.process,
+        "configuration": service.configuration,
+        "attributes": attributes,
+        "usage": usage(the_backend().services.use(service.id)),
+    }
     return json_response({**service.attributes, **_summary(service), **details})
 
 
@@ -111,6 +117,18 @@ def list_service_logs(user: str, service_id: str) -> Response:
     service = backend.services.get(service_id, user)
     path = f"/services/{service.id}/logs"
     return log_response(backend.settings, path, lambda **asked: backend.services.logs(service.id, **asked))
+
+
+def usage(use: ServiceUse) -> dict[str, Any]:
+    """What a service was used, as openEO has it; that of its last seconds is not counted yet."""
+    return {
+        "duration": {"value": round(use.duration_s, 3), "unit": "seconds"},
+        "input": {"value": round(use.read_bytes / 1e6, 6), "unit": "mb"},
+        "network": {"value": round(use.sent_bytes / 1e6, 6), "unit": "mb"},
+        "requests": {"value": use.requests, "unit": "requests"},
+        "requests_from_cache": {"value": use.cached, "unit": "requests"},
+        "requests_refused": {"value": use.refused, "unit": "requests"},
+    }
 
 
 def _check(user: str, type_name: str, process: dict[str, Any], configuration: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from fakes import graph
 
+from db.service_use import ServiceUse
+
 LAYER = {"type": "xyz", "process": graph("load_collection", id="SYNTHETIC")}
 
 
@@ -165,3 +167,18 @@ def test_an_update_without_a_body_is_refused_and_an_empty_one_changes_nothing(ap
     assert api("PATCH", path, json={}).status_code == 204
     after = api.get(path).json
     assert {**after, "updated": None} == {**before, "updated": None}
+
+
+def test_the_use_of_a_service_is_told(api):
+    service_id = _create(api)
+    assert api.get(f"/services/{service_id}").json["usage"]["requests"] == {"value": 0, "unit": "requests"}
+    api.backend.services.add_use(service_id, ServiceUse(5, 2, 1, 1.5, 3_000_000, 500_000))
+    used = api.get(f"/services/{service_id}").json["usage"]
+    assert {name: metric["value"] for name, metric in used.items()} == {
+        "duration": 1.5,
+        "input": 3,
+        "network": 0.5,
+        "requests": 5,
+        "requests_from_cache": 2,
+        "requests_refused": 1,
+    }

@@ -92,6 +92,11 @@ class Store(dict):
         self.__dict__.setdefault("entries", []).append((service_id, level, message, fields))
         return True
 
+    def add_use(self, service_id, use):
+        uses = self.__dict__.setdefault("uses", {})
+        uses[service_id] = uses[service_id] + use if service_id in uses else use
+        return True
+
     def put(self, service):
         old = self.get(service.id)
         self[service.id] = replace(service, version=old.version + 1) if old else service

@@ -4,8 +4,10 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from instance import until
 from starlette.testclient import TestClient
 
+from db.service_use import ServiceUse
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
 from services.access import OpenServices
@@ -260,6 +262,35 @@ def test_failures_stand_in_the_log_of_the_service_once(enter, fakes):
     for number in range(5):
         way.client.get(f"/abc/12/2218/147{number}.png")
     assert [(entry[1], entry[3]["code"]) for entry in way.backend.services.entries] == [("error", "Internal")]
+
+
+def used(way, counted):
+    """What was counted once so many requests are."""
+
+    def found():
+        return way.backend.services.__dict__.get("uses", {}).get("abc", ServiceUse())
+
+    until(lambda: found().requests + found().refused == counted, within_s=30)
+    return found()
+
+
+def test_the_use_of_a_service_is_counted_soon_after_the_requests(enter, monkeypatch):
+    monkeypatch.setattr("services.journal.COUNTED_AFTER_S", 0.01)
+    way = enter(tiles=True)
+    with way.client:
+        sizes = [len(way.client.get(f"/abc/{path}").content) for path in (TILE, "12/2218/1471.png", TILE)]
+        use = used(way, 3)
+    assert (use.requests, use.cached, use.refused) == (3, 1, 0)
+    assert use.sent_bytes == sum(sizes)
+    assert use.duration_s > 0
+
+
+def test_what_the_gate_turned_away_is_counted_apart(enter, monkeypatch):
+    monkeypatch.setattr("services.journal.COUNTED_AFTER_S", 0.01)
+    way = enter(limits=Limits(1, rate_per_s=0.001))
+    with way.client:
+        way.client.get(f"/abc/{TILE}")
+        assert used(way, 1) == ServiceUse(refused=1)
 
 
 def test_the_use_of_a_service_stands_in_its_log_now_and_then(make_backend):
