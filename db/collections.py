@@ -75,10 +75,10 @@ class CollectionStore:
     def get(self, id: str, user: str | None) -> dict[str, Any]:
         """The document of a collection. Raises: CollectionNotFound, also if it is another user's."""
         with self._database.reading() as session:
-            document = session.scalar(_visible(select(CollectionRow.document), user).where(CollectionRow.id == id))
+            document = session.scalar(visible(select(CollectionRow.document), user).where(CollectionRow.id == id))
             if document is None:
                 known = [
-                    *session.scalars(_visible(select(CollectionRow.id), user).where(CollectionRow.kind == "source"))
+                    *session.scalars(visible(select(CollectionRow.id), user).where(CollectionRow.kind == "source"))
                 ]
         if document is None:
             raise OpenEOError("CollectionNotFound", identifier=id, suggestion=suggest(id, known))
@@ -86,7 +86,7 @@ class CollectionStore:
 
     def list(self, user: str | None, *, kind: Kind | None = None) -> Documents:
         """The documents of all collections that the user sees, by id."""
-        query = _visible(select(CollectionRow.document), user).order_by(CollectionRow.id)
+        query = visible(select(CollectionRow.document), user).order_by(CollectionRow.id)
         if kind is not None:
             query = query.where(CollectionRow.kind == kind)
         with self._database.reading() as session:
@@ -207,7 +207,8 @@ def store_collection(
     revisions.advance(session, SUBJECT)
 
 
-def _visible[Q: Select[Any]](query: Q, user: str | None) -> Q:
+def visible[T](query: Select[T], user: str | None) -> Select[T]:
+    """The query for the collections that a user may see."""
     if user is None:
         return query.where(CollectionRow.owner.is_(None))
     return query.where(CollectionRow.owner.is_(None) | (CollectionRow.owner == user))

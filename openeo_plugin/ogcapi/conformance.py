@@ -1,6 +1,6 @@
 """What is true of this OGC API: published standards only, and only what is really there.
 
-pygeoapi's own list also names drafts (Coverages, Features Part 5) and what is not offered here (editing, CQL2,
+pygeoapi's own list also names drafts (Coverages, Features Part 5) and what is not offered here (editing,
 callbacks, MVT), so it is not used.
 """
 
@@ -10,6 +10,8 @@ from typing import Any
 
 from pygeoapi.formats import F_HTML
 from pygeoapi.util import render_j2_template, to_json
+
+from db.filters.query import CONFORMANCE_CLASSES as FILTERS
 
 _SPEC = "http://www.opengis.net/spec"
 CONFORMANCE_CLASSES: tuple[str, ...] = (
@@ -23,8 +25,16 @@ CONFORMANCE_CLASSES: tuple[str, ...] = (
     f"{_SPEC}/ogcapi-features-1/1.0/conf/geojson",
     f"{_SPEC}/ogcapi-features-1/1.0/conf/html",
     f"{_SPEC}/ogcapi-features-1/1.0/conf/oas30",
-    f"{_SPEC}/ogcapi-features-3/1.0/conf/queryables",
     f"{_SPEC}/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    *FILTERS,
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/record-core",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/record-collection",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/record-core-query-parameters",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/record-api",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/sorting",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/filtering",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/json",
+    f"{_SPEC}/ogcapi-records-1/1.0/conf/html",
     f"{_SPEC}/ogcapi-maps-1/1.0/conf/core",
     f"{_SPEC}/ogcapi-maps-1/1.0/conf/png",
     f"{_SPEC}/ogcapi-tiles-1/1.0/conf/core",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pygeoapi.openapi import get_oas
 
-from openeo_plugin.ogcapi.resources import GEOTIFF, PROCESS_ID, PROCESS_RESOURCE
+from openeo_plugin.ogcapi.resources import CRS84, GEOTIFF, PROCESS_ID, PROCESS_RESOURCE
 
 Json = dict[str, Any]
 
@@ -33,6 +33,14 @@ _PARAMETERS: Json = {
         name: {"in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 4096}}
         for name in ("width", "height")
     },
+    "q": {"in": "query", "schema": {"type": "string"}},
+    "filter": {"in": "query", "schema": {"type": "string"}},
+    "filter-lang": {
+        "in": "query",
+        "schema": {"type": "string", "enum": ["cql2-text", "cql2-json"], "default": "cql2-text"},
+    },
+    "filter-crs": {"in": "query", "schema": {"type": "string", "enum": [CRS84], "default": CRS84}},
+    "sortby": {"in": "query", "schema": {"type": "string"}},
     "bands": {"name": "properties", "in": "query", "schema": {"type": "string"}},
 }
 _DESCRIPTIONS = {
@@ -41,6 +49,11 @@ _DESCRIPTIONS = {
     "datetime": "RFC 3339 instant or interval, `start/end`; both ends belong to it, `..` leaves one open.",
     "limit": "The most items that one page holds.",
     "subset": 'Ranges along axes: `x(679720:680680),y(5151080:5151920)` or `t("2020-06-01":"2020-06-30")`.',
+    "q": "Terms, separated by commas; one of them occurs in a text.",
+    "filter": "A condition in CQL2 on the queryables and on `geometry`.",
+    "filter-lang": "The language of the filter.",
+    "filter-crs": "Of the coordinates in the filter.",
+    "sortby": "Names of queryables, separated by commas, each with `-` before it for descending order.",
     "bands": "Names of bands, separated by commas.",
     "tileMatrixSetId": "The tile matrix set.",
     "tileMatrix": "Zoom level.",
@@ -57,7 +70,21 @@ _PATHS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
         "/items",
         "getItems",
         "Items of a collection; properties of items are parameters too, for equality",
-        ("f", "bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "skipGeometry"),
+        (
+            "f",
+            "bbox",
+            "bbox-crs",
+            "crs",
+            "datetime",
+            "limit",
+            "offset",
+            "q",
+            "filter",
+            "filter-lang",
+            "filter-crs",
+            "sortby",
+            "skipGeometry",
+        ),
         "application/geo+json",
     ),
     ("/items/{itemId}", "getItem", "An item", ("itemId", "f", "crs"), "application/geo+json"),

@@ -23,6 +23,7 @@ OGC_RELATION = "http://www.opengis.net/def/rel/ogc/1.0"
 GEOTIFF = {"name": "GTiff", "mimetype": "image/tiff; application=geotiff"}
 PNG = {"name": "png", "mimetype": "image/png"}
 PROCESS_ID = "OpenEO"
+RECORDS_ID = "catalogue"
 
 _KEPT_RELATIONS = frozenset({"license", "about", "cite-as", "describedby", "via", "derived_from"})
 _KEPT_USERS = 64
@@ -33,10 +34,28 @@ PROCESS_RESOURCE: Resource = {
     "type": "process",
     "processor": {"name": "openeo_plugin.ogcapi.openeo_process.OpenEOProcess"},
 }
+RECORDS_RESOURCE: Resource = {
+    "type": "collection",
+    "title": "Catalogue",
+    "description": "Records of all collections and results of jobs that you may see.",
+    "keywords": ["catalogue", "records"],
+    "links": [],
+    "extents": {"spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]], "crs": CRS84}},
+    "providers": [
+        {
+            "type": "record",
+            "name": "openeo_plugin.ogcapi.records_provider.RecordsProvider",
+            "data": RECORDS_ID,
+            "id_field": "id",
+            "time_field": "start_datetime",
+            "title_field": "title",
+        }
+    ],
+}
 
 
 class LiveResources(MutableMapping[str, Resource]):
-    """Resources by id: every collection and result that the user of the request may see, and the process `OpenEO`.
+    """Resources by id: what the user of the request may see, the records of that, and the process `OpenEO`.
 
     Safe in threads. Belongs to whichever back-end the request is for, so it may be shared between applications.
     """
@@ -87,12 +106,12 @@ class LiveResources(MutableMapping[str, Resource]):
 
 
 def _resources_of(scope: Scope) -> dict[str, Resource]:
-    """Everything that the user of a request may see; the process comes first and can't be hidden by a collection."""
+    """Everything that the user of a request may see; no collection can hide the process or the records."""
     resources: dict[str, Resource] = {}
     for kind in ("source", "result"):
         for document in scope.backend.collections.list(scope.user, kind=kind):
             resources[document["id"]] = resource_of(document, kind, scope.base_url)
-    return {**resources, PROCESS_ID: PROCESS_RESOURCE}
+    return {**resources, PROCESS_ID: PROCESS_RESOURCE, RECORDS_ID: RECORDS_RESOURCE}
 
 
 def resource_of(document: dict[str, Any], kind: str, base_url: str) -> Resource:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from urllib.parse import quote
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -92,12 +95,52 @@ def test_coordinates_follow_the_axis_order_of_the_crs(client: FlaskClient) -> No
 
 
 @pytest.mark.parametrize(
-    "query", ["?datetime=soon", "?bbox=1,2,3", "?limit=0", "?offset=-1", "?filter=cloud%3D10", "?f=GTiff"]
+    "query",
+    [
+        "?datetime=soon",
+        "?bbox=1,2,3",
+        "?limit=0",
+        "?offset=-1",
+        "?f=GTiff",
+        "?filter=clod%3D10",
+        "?filter=cloud%3D",
+        "?filter=cloud%3D10&filter-lang=cql2-json",
+        "?filter=cloud%3D10&filter-lang=sql",
+        "?sortby=clod",
+        "?filter=cloud%3D10&filter-crs=EPSG:3857",
+    ],
 )
 def test_bad_parameters_are_the_clients_fault(client: FlaskClient, query: str) -> None:
     answer = client.get(f"/collections/scenes/items{query}")
     assert answer.status_code == 400
     assert set(answer.json) >= {"code", "description"}
+
+
+def test_items_are_filtered_by_cql2_as_text_and_as_json(client: FlaskClient) -> None:
+    above = {"op": ">", "args": [{"property": "cloud"}, 15]}
+    assert ids(client, "?filter=cloud%20%3C%2015%20AND%20datetime%20%3E%20DATE('2020-06-30')") == ["third"]
+    assert ids(client, f"?filter={quote(json.dumps(above))}&filter-lang=cql2-json") == ["second"]
+    assert ids(client, "?filter=S_INTERSECTS(geometry,BBOX(15.4,45,15.7,46))") == ["second"]
+    posted = client.post("/collections/scenes/items?limit=1", json={"op": "not", "args": [above]}).json
+    assert ([one["id"] for one in posted["features"]], posted["numberMatched"]) == (["first"], 2)
+
+
+def test_pages_keep_the_filter_also_one_that_was_posted(client: FlaskClient) -> None:
+    text = client.get("/collections/scenes/items?limit=1&filter=cloud%3D10").json
+    document = {"op": "=", "args": [{"property": "cloud"}, 10]}
+    posted = client.post("/collections/scenes/items?limit=1", json=document).json
+    for page in (text, posted):
+        (following,) = [link["href"] for link in page["links"] if link["rel"] == "next"]
+        last = client.get(following.removeprefix("https://eo.example/base/oapi")).json
+        assert [one["id"] for one in page["features"] + last["features"]] == ["first", "third"]
+
+
+def test_a_bad_filter_is_an_exception_that_tells_what_is_wrong(client: FlaskClient) -> None:
+    answer = client.get("/collections/scenes/items?filter=clod%3D10")
+    assert (answer.status_code, answer.json["code"]) == (400, "InvalidParameterValue")
+    assert "Did you mean 'cloud'" in answer.json["description"]
+    assert client.post("/collections/scenes/items").status_code == 400
+    assert client.post("/collections/scenes/items", data=b"\xff").status_code == 400
 
 
 def test_queryables_and_schema_name_the_properties(client: FlaskClient) -> None:

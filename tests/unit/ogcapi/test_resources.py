@@ -15,7 +15,9 @@ from .instance import document, login
 def listed(client: FlaskClient, headers: dict[str, str] | None = None) -> list[str]:
     answer = client.get("/collections", headers=headers)
     assert answer.status_code == 200
-    return [collection["id"] for collection in answer.json["collections"]]
+    *ids, records = [collection["id"] for collection in answer.json["collections"]]
+    assert records == "catalogue"
+    return ids
 
 
 def test_a_collection_is_there_the_moment_put_returns(backend: Backend, client: FlaskClient) -> None:
@@ -67,11 +69,11 @@ def test_a_copy_of_the_resources_is_the_resources(backend: Backend) -> None:
 def test_a_request_sees_one_catalogue_from_its_start_to_its_end(backend: Backend) -> None:
     resources = LiveResources()
     with entered(Scope(backend)):
-        assert list(resources) == ["scenes", "OpenEO"]
+        assert list(resources) == ["scenes", "OpenEO", "catalogue"]
         backend.collections.put(document("another"), [])
-        assert list(resources) == ["scenes", "OpenEO"]
+        assert list(resources) == ["scenes", "OpenEO", "catalogue"]
     with entered(Scope(backend)):
-        assert list(resources) == ["another", "scenes", "OpenEO"]
+        assert list(resources) == ["another", "scenes", "OpenEO", "catalogue"]
 
 
 def test_the_catalogue_is_read_again_only_when_it_has_changed(
