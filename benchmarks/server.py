@@ -84,8 +84,12 @@ def serving(command: list[str], port: int, probe: str, **environment: str) -> It
 
 
 @contextmanager
-def project_server(folder: Path, work: Path) -> Iterator[Client]:
-    """The back-end without workers, with the collection in its catalogue; its client is signed in."""
+def project_server(folder: Path, work: Path, tile_cache_bytes: int = 0) -> Iterator[Client]:
+    """The back-end without workers, with the collection in its catalogue; its client is signed in.
+
+    Args:
+        tile_cache_bytes: 0 so that every tile is computed.
+    """
     from benchmarks.data import open_driver
     from openeo_plugin.backend import open_backend
 
@@ -94,7 +98,7 @@ def project_server(folder: Path, work: Path) -> Iterator[Client]:
     backend.auth.basic.add_user(USER, PASSWORD)
     port = free_port()
     command = [sys.executable, "-m", "openeo_plugin.cli", "serve", "--no-worker", "--port", str(port)]
-    limits = {"OPENEO_TILE_CACHE_BYTES": "0", "OPENEO_SERVICE_RATE_PER_S": "100000"}  # every tile is computed
+    limits = {"OPENEO_TILE_CACHE_BYTES": str(tile_cache_bytes), "OPENEO_SERVICE_RATE_PER_S": "100000"}
     with serving([*command, "--data-dir", str(work)], port, "/openeo/v1/", **limits):
         secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         answer, _ = Client(port).ask("GET", "/openeo/v1/credentials/basic", Authorization=f"Basic {secret}")
