@@ -117,5 +117,7 @@ def _loser(ufunc: np.ufunc, dtype: np.dtype[Any]) -> Any:
     """The value of a type that loses against every other one."""
     if dtype.kind == "f":
         return dtype.type(-np.inf if ufunc is np.maximum else np.inf)
+    if dtype.kind == "b":
+        return np.bool_(ufunc is np.minimum)
     limits = np.iinfo(dtype)
     return dtype.type(limits.min if ufunc is np.maximum else limits.max)

@@ -11,9 +11,11 @@ from odc.geo.geobox import GeoBox
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, Label, SpatialDimension
 from openeo_plugin.cube.extents import bounding_box, crop
+from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.instants import interval, within
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.select import Crop, Select
+from openeo_plugin.engine.operators.spatial import coordinates_along
 from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
@@ -189,6 +191,8 @@ def filter_labels(
 ) -> RasterCube:
     """Keep the labels of a dimension for which a condition holds.
 
+    The labels of x and y are the coordinates of pixel centres; those that stay must lie side by side.
+
     Args:
         data: any cube.
         condition: called with every label.
@@ -199,8 +203,31 @@ def filter_labels(
     Source: openeo-processes 2.0.0-rc.2, filter_labels.
     """
     found = data.description.dimension(dimension)
-    if isinstance(found, SpatialDimension):
-        raise OpenEOError("DimensionNotAvailable", dimension=dimension, available=_labelled_names(data.description))
-    labels: tuple[Label, ...] = found.labels
+    labels = found.labels if not isinstance(found, SpatialDimension) else _coordinates(data.description, found)
     kept = [i for i, label in enumerate(labels) if condition(value=label, context=context) is True]
+    if isinstance(found, SpatialDimension):
+        return _filter_pixels(environment.node, data, found, kept)
     return select_labels(environment.node, data, dimension, kept)
+
+
+def _coordinates(description: CubeDescription, dimension: SpatialDimension) -> tuple[Label, ...]:
+    return coordinates_along(description.grid, (dimension.axis,)) or ()
+
+
+def _filter_pixels(node: str, data: Operator, dimension: SpatialDimension, kept: list[int]) -> Operator:
+    """Some rows or columns, one beside the other."""
+    grid = data.description.grid
+    rows, columns = grid.shape
+    count = rows if dimension.axis == "y" else columns
+    if len(kept) == count:
+        return data
+    if not kept:
+        part = GeoBox((0, 0), grid.affine, grid.crs)
+    elif kept[-1] - kept[0] + 1 != len(kept):
+        reason = f"the labels that stay along '{dimension.name}' don't lie side by side; a grid has no gaps."
+        raise OpenEOError("FeatureUnsupported", reason=reason)
+    elif dimension.axis == "y":
+        part = Window(grid, kept[0], 0, len(kept), columns).geobox()
+    else:
+        part = Window(grid, 0, kept[0], rows, len(kept)).geobox()
+    return Crop(node, (data,), replace(data.description, grid=part))

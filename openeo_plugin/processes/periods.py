@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from openeo_plugin.cube.instants import Instant, parse_instant
+from openeo_plugin.processes.lanes import refuse_large
 
 _EPOCH = date(1970, 1, 1)
 _WEEK_EPOCH = date(1969, 12, 29)  # a Monday
@@ -36,11 +37,13 @@ def _season(moment: datetime) -> int:
 
 
 def _hour_label(hours: int) -> str:
-    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hours):%Y-%m-%d-%H}"
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    return f"{moment.date().isoformat()}-{moment.hour:02d}"
 
 
 def _day_label(days: int) -> str:
-    return f"{_EPOCH + timedelta(days=days):%Y-%j}"
+    day = _EPOCH + timedelta(days=days)
+    return f"{day.year:04d}-{day.timetuple().tm_yday:03d}"
 
 
 def _week_label(weeks: int) -> str:
@@ -84,13 +87,14 @@ def _moment(instant: Instant) -> datetime:
 def groups(labels: Sequence[str], period: str) -> tuple[list[str], list[tuple[int, ...]]]:
     """Labels of all periods from the first to the last one, and for each the indices of the labels that fall into it.
 
-    Raises: ValueError if a label is no instant.
+    Raises: ValueError if a label is no instant; ProcessGraphComplexity for more periods than anybody wants.
     """
     kind = PERIODS[period]
     numbers = [kind.number(_moment(parse_instant(label))) for label in labels]
     if not numbers:
         return [], []
     every = range(min(numbers), max(numbers) + 1)
+    refuse_large(len(every), "labels")
     members: dict[int, list[int]] = {number: [] for number in every}
     for index, number in enumerate(numbers):
         members[number].append(index)

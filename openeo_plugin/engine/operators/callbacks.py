@@ -202,7 +202,7 @@ def _taken(first: Pixels, place: list[int]) -> Pixels:
 
 
 def joined(pixels: list[Pixels], axis: int) -> Pixels:
-    """Pixels of equal shape along a new axis."""
+    """Pixels of equal shape along a new axis; at least one."""
     if len(pixels) == 1:
         return pixels[0].with_values(lambda a: np.expand_dims(a, axis))
     sentinels = {repr(p.nodata) for p in pixels}

@@ -108,3 +108,24 @@ def test_no_time_of_day_is_refused() -> None:
     with pytest.raises(OpenEOError) as caught:
         by_interval(["2020-01-01"], [["25:00:00", "26:00:00"]])
     assert caught.value.code == "ProcessParameterInvalid"
+
+
+@pytest.mark.parametrize(
+    ("period", "labels"),
+    [
+        ("hour", ["0999-12-31-23", "1000-01-01-00"]),
+        ("day", ["0999-365", "1000-001"]),
+        ("week", ["1000-01"]),
+        ("month", ["0999-12", "1000-01"]),
+        ("season", ["0999-djf"]),
+        ("year", ["0999", "1000"]),
+    ],
+)
+def test_years_have_four_digits_in_every_label(period: str, labels: list[str]) -> None:
+    assert list(by_period(["0999-12-31T23:30:00Z", "1000-01-01T00:30:00Z"], period)) == labels
+
+
+def test_more_periods_than_anybody_wants_are_refused_before_they_are_listed() -> None:
+    with pytest.raises(OpenEOError) as raised:
+        by_period(["0001-01-01", "9999-12-31"], "hour")
+    assert raised.value.code == "ProcessGraphComplexity"

@@ -40,3 +40,12 @@ def test_sums_of_pixels_are_real_numbers_and_null_after_a_null_that_counts() -> 
     result = cumsum(lanes, False).stack()  # type: ignore[arg-type, attr-defined]
     assert result.dtype == np.float32
     assert np.array_equal(result.real().ravel(), [7, np.nan, np.nan], equal_nan=True)
+
+
+def test_extremes_of_booleans_stay_booleans() -> None:
+    lanes = Lanes(None, stacked=Pixels(np.array([[True], [False], [True]])))
+    for process, expected in ((cummin, [True, False, False]), (cummax, [True, True, True])):
+        made = process(lanes)
+        assert isinstance(made, Lanes)
+        assert made.stack().values[:, 0].tolist() == expected
+        assert made.stack().dtype == bool
