@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.pixels import Array, Mask, Palette, Pixels
 
 SLAB_VALUES = 1 << 17
@@ -37,7 +38,7 @@ def in_slabs(inputs: Sequence[Pixels], compute: Callable[[Sequence[Pixels]], Pix
         made = compute([_cut(p, part) for p in inputs]).plain()
         if first is None or out is None:
             first = made
-            out = np.empty(shape, made.values.dtype)
+            out = empty(shape, made.values.dtype)
             null = None if made.mask is None else np.empty(shape, bool)
         elif repr(made.nodata) != repr(first.nodata) or (made.mask is None) != (null is None):
             return compute(inputs)  # what is null is told differently here and there

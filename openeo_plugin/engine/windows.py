@@ -16,6 +16,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.cube.transforms import transformer
@@ -99,8 +100,8 @@ def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
     inverse = ~source.affine
     mesh_x = inverse.c + inverse.a * x + inverse.b * y
     mesh_y = inverse.f + inverse.d * x + inverse.e * y
-    out_x = np.empty(window.shape)
-    out_y = np.empty(window.shape)
+    out_x = empty(window.shape, np.float64)
+    out_y = empty(window.shape, np.float64)
     interpolate(mesh_x, mesh_y, first_row, first_column, MESH_PX, window.y, window.x, out_x, out_y)
     return out_x, out_y
 

@@ -1,8 +1,13 @@
-"""Open GeoTIFFs, kept per thread: a GDAL dataset must not be used by two threads at once."""
+"""Reading from GeoTIFFs: block by block where they are of the usual kind, else by GDAL.
+
+GDAL's datasets are kept per thread, as one must not be used by two threads at once.
+"""
 
 from __future__ import annotations
 
 import atexit
+import os
+import sys
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -17,12 +22,16 @@ from openeo_plugin.cube.pixels import Array
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.layers import Layer
 from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
+from openeo_plugin.sources.tiff_blocks import Rectangle, TiffBlocks, UndecodableError, open_blocks
 
 type Dataset = DatasetReader | RemoteDataset
 MAX_OPEN = 192
 OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO"}
 BLOCK_CACHE_BYTES = 64 << 20  # of a process that reads blocks once, as jobs do
 _LOCAL = threading.local()
+MAX_KNOWN = 4096
+_KNOWN: OrderedDict[tuple[str, int | None], tuple[object, TiffBlocks | None]] = OrderedDict()
+_KNOWN_LOCK = threading.Lock()
 
 
 class ReadingEnvironment:
@@ -85,11 +94,11 @@ def _version(path: str) -> object:
     """Changes when the file at a path is replaced."""
     if isinstance(path, RemoteReference):
         return None
-    status = Path(path).stat()
+    status = os.stat(path)  # noqa: PTH116 - asked for at every read
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def read(layer: Layer, overview: int | None, rectangle: tuple[int, int, int, int], out: Array | None = None) -> Array:
+def read(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | None = None) -> Array:
     """Pixels of a layer.
 
     Args:
@@ -99,6 +108,53 @@ def read(layer: Layer, overview: int | None, rectangle: tuple[int, int, int, int
         out: (rows, columns) to be filled; its dtype is that of the file.
     Raises: SourceUnreadable, with the file's name and the window.
     """
+    try:
+        found = _read_blocks(layer, overview, rectangle, out)
+    except (UndecodableError, RasterioError, OSError):
+        found = None  # GDAL tells what is wrong, or can read it
+    return _read_by_gdal(layer, overview, rectangle, out) if found is None else found
+
+
+def _read_blocks(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | None) -> Array | None:
+    """The pixels if the file is of a usual kind; else None."""
+    blocks = _blocks(layer.path, overview)
+    if blocks is None or layer.index > blocks.layout.counts.shape[0]:
+        return None
+    fits = out is not None and out.dtype == blocks.layout.dtype and out.flags.c_contiguous
+    values = out if out is not None and fits else np.empty(rectangle[2:], blocks.layout.dtype)
+    blocks.read(layer.index - 1, rectangle, values)
+    if out is None or fits:
+        return values
+    out[...] = values
+    return out
+
+
+def _blocks(path: str, overview: int | None) -> TiffBlocks | None:
+    """What is known of a file, by all threads; None if it is left to GDAL. A file that was replaced is looked at anew.
+
+    Raises: RasterioError, OSError.
+    """
+    if isinstance(path, RemoteReference) or sys.byteorder != "little":
+        return None
+    key, version = (path, overview), _version(path)
+    with _KNOWN_LOCK:
+        held = _KNOWN.get(key)
+        if held is not None and held[0] == version:
+            _KNOWN.move_to_end(key)
+            return held[1]
+    ReadingEnvironment.enter()
+    with rasterio.open(path, driver="GTiff", sharing=False) as opened:
+        directory = opened.get_tag_item("IFD_OFFSET", "TIFF", bidx=1, ovr=overview)
+    found = None if directory is None else open_blocks(path, int(directory))
+    with _KNOWN_LOCK:
+        _KNOWN[key] = (version, found)
+        if len(_KNOWN) > MAX_KNOWN:
+            _KNOWN.popitem(last=False)
+    return found
+
+
+def _read_by_gdal(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | None) -> Array:
+    """Raises: SourceUnreadable."""
     row, column, rows, columns = rectangle
     window = FileWindow(column, row, columns, rows)
     try:

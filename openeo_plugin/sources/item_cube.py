@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from openeo_plugin.cube.bands import Band
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Palette, Pixels
@@ -70,7 +71,7 @@ class ItemCube:
         self, index: int, dates: Sequence[int], window: Window, within: Array | None, context: RunContext
     ) -> Pixels:
         band = self.description.bands[index]
-        values = np.empty((len(dates), *window.shape), band.dtype)
+        values = empty((len(dates), *window.shape), band.dtype)
         missing: list[Array | None] = []
         for place, date in enumerate(dates):
             context.check()
@@ -140,20 +141,25 @@ def mosaic(
         band: how null is to be written: `band.nodata`, or 0 and a flag if there is none.
         window: on any grid. within: where the cube's extent is (None: everywhere).
         out: (rows, columns), written as a whole.
-    Returns: bool (rows, columns), True where no layer has a value; None if all have one.
+    Returns: bool (rows, columns), True where `out` was set to null; None if nowhere. Null as a file has it may stand
+        beside, where the file's nodata is the band's.
     """
     open_: Array | None = None  # pixels still to be filled; None means all of them
-    for layer in layers:
+    for place, layer in enumerate(layers):
         if open_ is not None and not open_.any():
             break
         if open_ is None:
-            found = _fill(layer, band, window, out, context)
+            is_last = place + 1 == len(layers)
+            if is_last and layer.band.nodata is not None and repr(layer.band.nodata) == repr(band.nodata):
+                found = _covered(layer, window, out, context)  # its nulls are those of the band
+            else:
+                found = _fill(layer, window, out, context)
             open_ = None if found is None else ~found
             if found is None:
                 break
             continue
         below = np.empty_like(out)
-        found = _fill(layer, band, window, below, context)
+        found = _fill(layer, window, below, context)
         take = open_ if found is None else open_ & found
         out[take] = below[take]
         open_ = open_ & ~take
@@ -168,17 +174,20 @@ def mosaic(
     return open_
 
 
-def _fill(layer: Layer, band: Band, window: Window, out: Array, context: RunContext) -> Array | None:
+def _fill(layer: Layer, window: Window, out: Array, context: RunContext) -> Array | None:
     """Write a layer's pixels; returns where it has a value (None: everywhere, nulls included if they are nodata)."""
+    return _valid(layer, out, _covered(layer, window, out, context))
+
+
+def _covered(layer: Layer, window: Window, out: Array, context: RunContext) -> Array | None:
+    """Write a layer's pixels; returns where it is (None: everywhere)."""
     shift = offset(window.grid, layer.grid)
     if shift is not None:
-        covered = _read_aligned(layer, window, shift, out, context)
-    else:
-        covered = _read_sampled(layer, window, out, context)
-    return _valid(layer, band, out, covered)
+        return _read_aligned(layer, window, shift, out, context)
+    return _read_sampled(layer, window, out, context)
 
 
-def _valid(layer: Layer, band: Band, out: Array, covered: Array | None) -> Array | None:
+def _valid(layer: Layer, out: Array, covered: Array | None) -> Array | None:
     nodata = layer.band.nodata
     if nodata is None:
         return covered

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.pixels import Array, DeferredNull, Mask, Pixels, null_pixels
 from openeo_plugin.engine.kernels import moments, ordered, picks
 from openeo_plugin.engine.kernels.networks import (
@@ -195,7 +196,7 @@ def _real(
     least = _least(given, ignore_nodata, least)
     if given.length < least:
         return null_pixels(rest, dtype, np.nan)
-    out = np.empty(given.pixels if results is None else (results, given.pixels), dtype)
+    out = empty((given.pixels,) if results is None else (results, given.pixels), dtype)
     if out.size:
         run(given, least, _counter(given), out)
     values = out.reshape(rest)
@@ -239,7 +240,7 @@ def _picked(pixels: Pixels, given: KernelArguments, run: Callable[[Array], None]
     rest = pixels.shape[1:]
     if given.length < least:
         return null_pixels(rest, pixels.dtype, given.nodata if given.has_nodata else None)
-    out = np.empty(given.pixels, given.values.dtype)
+    out = empty((given.pixels,), given.values.dtype)
     if out.size:
         run(out)
     values = out.reshape(rest)

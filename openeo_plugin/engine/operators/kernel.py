@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Array, Block, Pixels
@@ -63,7 +64,7 @@ class ApplyKernel:
                 values = np.where(invalid, values.dtype.type(self.replace_invalid), values)
         padded = _padded(values, rows, columns, self.border)
         kernel = self.kernel.astype(values.dtype)
-        out = np.empty((*values.shape[:-2], *shape), values.dtype)
+        out = empty((*values.shape[:-2], *shape), values.dtype)
         for place in np.ndindex(*values.shape[:-2]):
             convolve(padded[place], kernel, out[place])
         return Pixels(out)

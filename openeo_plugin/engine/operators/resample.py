@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Pixels, null_pixels
@@ -83,7 +84,7 @@ class Resample:
 
     def _one(self, pixels: Pixels, window: Window, source: Window, at: tuple[Array, Array]) -> Pixels:
         values = pixels.real()
-        out = np.empty((*values.shape[:-2], *window.shape), values.dtype)
+        out = empty((*values.shape[:-2], *window.shape), values.dtype)
         rows, columns = source.grid.shape
         for place in np.ndindex(*values.shape[:-2]):
             part = np.ascontiguousarray(values[place])

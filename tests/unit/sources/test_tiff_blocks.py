@@ -1,0 +1,172 @@
+"""Blocks read without GDAL hold what GDAL reads; whatever is unusual or broken is left to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.windows import Window
+
+from openeo_plugin.cube.bands import Band
+from openeo_plugin.errors import OpenEOError
+from openeo_plugin.sources import datasets
+from openeo_plugin.sources.layers import Layer
+from openeo_plugin.sources.tiff_blocks import TiffBlocks
+from tests.unit.sources.rasters import write_tif
+
+SHAPE = (70, 101)
+TILED: dict[str, Any] = {"tiled": True, "blockxsize": 32, "blockysize": 16}
+
+
+def values(dtype: str, count: int = 1) -> Any:
+    """Noise that wraps around where differences are added up."""
+    rng = np.random.default_rng(3)
+    if np.dtype(dtype).kind == "f":
+        return rng.normal(0, 1e6, (count, *SHAPE)).astype(dtype)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, (count, *SHAPE), dtype, endpoint=True)
+
+
+def layer(path: Path, dtype: str = "uint16", index: int = 1) -> Layer:
+    return Layer(str(path), index, Band("b", np.dtype(dtype)), None, (16, 32), ())  # type: ignore[arg-type]
+
+
+def blocks_of(path: Path, overview: int | None = None) -> TiffBlocks | None:
+    return datasets._blocks(str(path), overview)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float32", "float64"]
+)
+@pytest.mark.parametrize(
+    "packing",
+    [{}, {"compress": "deflate"}, {"compress": "deflate", "predictor": 2}, {"compress": "zstd", "predictor": 2}],
+    ids=str,
+)
+def test_every_type_and_packing_is_read_as_gdal_reads_it(tmp_path: Path, dtype: str, packing: dict[str, Any]) -> None:
+    data = values(dtype)
+    path = write_tif(tmp_path / "a.tif", values=data, dtype=dtype, nodata=None, **TILED, **packing)
+    assert blocks_of(path) is not None
+    assert np.array_equal(datasets.read(layer(path, dtype), None, (0, 0, *SHAPE)), data[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_real_numbers_whose_bytes_stand_apart_are_put_together(tmp_path: Path, dtype: str) -> None:
+    data = values(dtype)
+    path = write_tif(tmp_path / "a.tif", values=data, dtype=dtype, compress="deflate", predictor=3, **TILED)
+    assert blocks_of(path) is not None
+    assert np.array_equal(datasets.read(layer(path, dtype), None, (0, 0, *SHAPE)), data[0])
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bands, one after the other, as BigTIFF, with overviews."""
+    return write_tif(
+        tmp_path_factory.mktemp("noise") / "a.tif", values=values("uint16", 2), compress="deflate", predictor=2,
+        interleave="band", BIGTIFF="YES", overviews=(2, 4), **TILED,
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), level=st.sampled_from([None, 0, 1]), band=st.integers(1, 2))
+def test_any_rectangle_of_any_band_and_overview_is_read_as_gdal_reads_it(
+    noise: Path, data: st.DataObject, level: int | None, band: int
+) -> None:
+    with rasterio.open(noise, **({} if level is None else {"overview_level": level})) as file:
+        row, column = data.draw(st.integers(0, file.height - 1)), data.draw(st.integers(0, file.width - 1))
+        rows = data.draw(st.integers(1, file.height - row))
+        columns = data.draw(st.integers(1, file.width - column))
+        expected = file.read(band, window=Window(column, row, columns, rows))
+    assert blocks_of(noise, level) is not None
+    assert np.array_equal(datasets.read(layer(noise, index=band), level, (row, column, rows, columns)), expected)
+
+
+def test_values_come_in_the_type_that_is_asked_for(noise: Path) -> None:
+    out = np.zeros((20, 30), np.float32)
+    expected = datasets.read(layer(noise), None, (5, 6, 20, 30))
+    assert datasets.read(layer(noise), None, (5, 6, 20, 30), out) is out
+    assert np.array_equal(out, expected)
+
+
+def test_a_part_of_a_larger_array_can_be_filled(noise: Path) -> None:
+    whole = np.zeros((40, 60), np.uint16)
+    datasets.read(layer(noise), None, (16, 32, 16, 32), whole[10:26, 20:52])
+    assert np.array_equal(whole[10:26, 20:52], datasets.read(layer(noise), None, (16, 32, 16, 32)))
+    assert whole[:10].sum() == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compress": "deflate", "tiled": False},
+        {**TILED, "compress": "lzw"},
+        {**TILED, "compress": "deflate", "ENDIANNESS": "BIG"},
+        {**TILED, "NBITS": 12},
+        {**TILED, "compress": "deflate", "interleave": "pixel"},
+    ],
+    ids=str,
+)
+def test_what_is_unusual_is_left_to_gdal(tmp_path: Path, options: dict[str, Any]) -> None:
+    data = values("uint16", 2) & 0xFFF
+    path = write_tif(tmp_path / "a.tif", values=data, **options)
+    assert blocks_of(path) is None
+    assert np.array_equal(datasets.read(layer(path, index=2), None, (0, 0, *SHAPE)), data[1])
+
+
+def test_blocks_that_are_not_there_are_nodata_as_with_gdal(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 70, "width": 101, "dtype": "uint16", "nodata": 9, **TILED}
+    with rasterio.open(path, "w", SPARSE_OK=True, compress="deflate", **profile) as file:
+        file.write(np.full((16, 32), 5, np.uint16), 1, window=Window(32, 16, 32, 16))
+    found = datasets.read(layer(path), None, (0, 0, *SHAPE))
+    assert (found[16:32, 32:64] == 5).all()
+    assert (found == 9).sum() == 70 * 101 - 16 * 32
+
+
+def test_a_block_that_is_damaged_is_named_with_its_file_and_place(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "scene" / "a.tif", values=values("uint16"), compress="deflate", **TILED)
+    blocks = blocks_of(path)
+    assert blocks is not None
+    with path.open("r+b") as file:
+        file.seek(int(blocks.layout.offsets[0, 1, 1]))
+        file.write(b"\xff" * 40)
+    with pytest.raises(OpenEOError) as raised:
+        datasets.read(layer(path), None, (16, 32, 16, 32))
+    assert raised.value.code == "SourceUnreadable"
+    assert "scene/a.tif" in raised.value.message
+    assert "rows 16 to 32, columns 32 to 64" in raised.value.message
+
+
+def test_a_file_that_was_cut_short_is_not_read_beyond_its_end(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", values=values("uint16"), compress="deflate", **TILED)
+    blocks = blocks_of(path)
+    assert blocks is not None
+    os.truncate(path, int(blocks.layout.offsets[0, -1, -1]) + 3)
+    with pytest.raises(OpenEOError):
+        datasets.read(layer(path), None, (64, 96, 6, 5))
+
+
+def test_a_file_that_was_replaced_is_looked_at_anew(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", values=values("uint16"), compress="deflate", **TILED)
+    before = datasets.read(layer(path), None, (3, 3, 40, 40))
+    write_tif(tmp_path / "b.tif", values=values("uint16") // 2, compress="zstd", **TILED).replace(path)
+    assert np.array_equal(datasets.read(layer(path), None, (3, 3, 40, 40)), before // 2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.integers(0, 2000), byte=st.integers(0, 255))
+def test_a_head_with_any_byte_changed_gives_an_official_error_or_pixels(noise: Path, place: int, byte: int) -> None:
+    data = bytearray(noise.read_bytes())
+    data[place % len(data)] = byte
+    path = noise.with_name(f"changed-{place}-{byte}.tif")
+    path.write_bytes(data)
+    with contextlib.suppress(OpenEOError):
+        assert datasets.read(layer(path), None, (0, 0, *SHAPE)).shape == SHAPE
+    path.unlink()
