@@ -28,9 +28,9 @@ from openeo_plugin.api.http import CORS_HEADERS, SECURITY_HEADERS
 from openeo_plugin.api.landing import CONTENT_SECURITY_POLICY, landing_page
 from openeo_plugin.api.links import API_MOUNT
 from openeo_plugin.api.request_log import forget_old_logs
-from openeo_plugin.api.scratch import sweep
 from openeo_plugin.backend import Backend, open_backend
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.results.scratch import sweep
 from openeo_plugin.sources.datasets import ReadingEnvironment
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from openeo_plugin.api.free_text import requested_words
 from openeo_plugin.api.http import json_body, json_response
 from openeo_plugin.api.paging import Page, page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
-from openeo_plugin.api.synchronous import json_value
 from openeo_plugin.api.user_data import check_description, check_id, process_summary, with_public_link
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.graph.validate import mismatch
+from openeo_plugin.results.synchronous import json_value
 
 PROCESSES_VERSION = "2.0.0"
 # @openeo/js-client asks for 50 processes and builds graphs from that first page only. The standard lets a back-end

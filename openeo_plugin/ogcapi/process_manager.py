@@ -21,7 +21,8 @@ from openeo_plugin.ogcapi.instants import rfc3339
 from openeo_plugin.ogcapi.openeo_process import process_of, texts_of
 from openeo_plugin.ogcapi.resources import GEOTIFF, PROCESS_ID, has_coverage
 from openeo_plugin.ogcapi.scope import Scope, current_scope
-from openeo_plugin.ogcapi.synchronous import FileOutput, Output, ValueOutput, run_now
+from openeo_plugin.ogcapi.synchronous import Output, ValueOutput, run_now
+from openeo_plugin.results.synchronous import OpenFile
 
 if TYPE_CHECKING:
     from db.jobs import Job
@@ -133,7 +134,7 @@ class QueueManager(BaseManager):
         output = run_now(scope.backend, process, user)
         answer = _document(output) if requested_response == "document" else output
         headers = {} if execution_mode is None else {"Preference-Applied": WAIT.value}
-        content = answer.file if isinstance(answer, FileOutput) else answer.value
+        content = answer.file if isinstance(answer, OpenFile) else answer.value
         return None, answer.media_type, content, JobStatus.successful, headers
 
 
@@ -195,7 +196,7 @@ def _refuse_faults(scope: Scope, process: dict[str, Any], user: str) -> None:
 
 def _document(output: Output) -> Output:
     """The output under its name. Raises: FeatureUnsupported, for a file that is not JSON."""
-    if isinstance(output, FileOutput):
+    if isinstance(output, OpenFile):
         raise OpenEOError("FeatureUnsupported", reason="a file can't stand in a document; ask for `response` raw.")
     return ValueOutput({"result": output.value})
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes import graph
 
-from openeo_plugin.api.synchronous import json_value
+from openeo_plugin.results.synchronous import json_value
 
 
 def _files(**files):

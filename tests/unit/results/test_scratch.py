@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from openeo_plugin.api.scratch import scratch_folder, scratch_of, sweep
+from openeo_plugin.results.scratch import scratch_folder, scratch_of, sweep
 
 
 def _fail_in(data_dir):
