@@ -85,8 +85,6 @@ class WindowedDriver:
             options = replace(self._options, ahead=ahead)
             return run_plan(plan, folder, options, on_progress, context)
 
-    def close(self) -> None:
-        """Let go of the cluster."""
     def mark(self, plan: Plan) -> str:
         """Two plans with the same mark compute the same windows."""
         return plan_mark(plan)
@@ -95,6 +93,8 @@ class WindowedDriver:
         """Files of the windows that a run has kept."""
         return write_partial(plan, kept, folder)
 
+    def close(self) -> None:
+        """Let go of the cluster."""
         if self._cluster is not None:
             self._cluster.close()
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.footprint import footprint_of, union_box
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.cut import file_label
 from openeo_plugin.formats.times import Span
 from openeo_plugin.results.cube_dimensions import cube_dimensions
-from openeo_plugin.cube.footprint import footprint_of, union_box
 from openeo_plugin.results.provenance import JobRecord, expression, moment, software, source_collections, time_of
 from openeo_plugin.results.stac_assets import is_layer, stac_asset
 from openeo_plugin.sources.collection_document import DATACUBE, collection_document

@@ -17,13 +17,13 @@ from db.session import Database
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, OtherDimension, SpatialDimension, TemporalDimension
+from openeo_plugin.cube.footprint import footprint_of, union_box
 from openeo_plugin.cube.grid import tiled
 from openeo_plugin.cube.pixels import Block, Pixels
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.json import write_value
 from openeo_plugin.formats.registry import format_named
 from openeo_plugin.results.documents import result_documents
-from openeo_plugin.cube.footprint import footprint_of, union_box
 from openeo_plugin.results.publish import publish
 from openeo_plugin.sources.layers import layers_of
 
