@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 API_THREADS = 32
 OGC_THREADS = 16
+PIXEL_THREADS = 12  # of those of the OGC API, so that its pages don't wait for maps
+OWNER_FACTOR = 2  # what all services of an owner may take, in terms of what one may
 SWEPT_AFTER_S = 3600  # after the longest that a synchronous request may take
 _SLASHES = re.compile(r"/{2,}")
 _OTHER_VERSION = re.compile(r"/openeo/v?(?P<version>[0-9][0-9.]{0,15})(/|$)")
@@ -60,7 +62,7 @@ def faces(backend: Backend) -> tuple[Face, ...]:
     ogcapi = _threaded(create_ogcapi(backend), OGC_THREADS)
     return (
         Face(API_MOUNT, WatchDepartures(_threaded(create_api(backend), API_THREADS))),
-        Face("/oapi", CollectionDoor(ogcapi, backend, Gates(_limits(backend.settings)))),
+        Face("/oapi", CollectionDoor(ogcapi, backend, Gates(_limits(backend.settings)), PIXEL_THREADS)),
         *_service_faces(backend),
     )
 
@@ -79,7 +81,9 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
 
     settings = backend.settings
     opened = OpenServices(backend, kept_tiles_of(settings))
-    entrance = Entrance(backend, opened, Gates(_limits(settings)), Journal(backend.services))
+    limits = _limits(settings)
+    owners = Gates(limits.times(OWNER_FACTOR))
+    entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services), owners)
     apps: dict[str, ASGIApp] = {
         "ogc": _threaded(create_ows(backend, opened), OGC_THREADS),
         "tiles": create_tiles(backend, opened),

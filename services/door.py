@@ -40,12 +40,18 @@ THREADS = 8  # that look services up
 
 @dataclass(frozen=True)
 class Entrance:
-    """What the doors of all faces share."""
+    """What the doors of all faces share.
+
+    Args:
+        gates: of services.
+        owners: gates of those who own them, so that nobody takes the server by many services.
+    """
 
     backend: Backend
     services: OpenServices
     gates: Gates
     journal: Journal
+    owners: Gates
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,10 @@ class Door:
         gone.add_done_callback(lambda _: visit.context.cancel.set())
         watched = self._entrance.journal.watching(visit, scope, self._with_caching(send, visit, scope))
         try:
-            async with self._entrance.gates.of(visit.service.id).admitted(gone):
+            async with (
+                self._entrance.gates.of(visit.service.id).admitted(gone),
+                self._entrance.owners.of(visit.service.owner).admitted(gone),
+            ):
                 await self._app(scope, waiting(gone), watched)
         except Canceled:
             await Response(status_code=499)(scope, receive, send)

@@ -35,6 +35,10 @@ class Limits:
     wait_s: float = 20.0
     rate_per_s: float = 200.0
 
+    def times(self, factor: int) -> Limits:
+        """What some services may take together."""
+        return Limits(self.running * factor, self.waiting * factor, self.wait_s, self.rate_per_s * factor)
+
 
 class Gate:
     """Admits requests of one service; for one event loop."""
@@ -105,14 +109,14 @@ class Gate:
 
 
 class Gates:
-    """A gate for each service, shared by all faces; those of services that nobody asks for are dropped."""
+    """A gate for each service (or owner), shared by all faces; those that nobody asks for are dropped."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._gates: OrderedDict[str, Gate] = OrderedDict()
 
     def of(self, service_id: str) -> Gate:
-        """The gate of a service."""
+        """The gate of a service (or owner)."""
         gate = self._gates.setdefault(service_id, Gate(self._limits))
         self._gates.move_to_end(service_id)
         if len(self._gates) > KEPT:

@@ -28,7 +28,7 @@ from openeo_plugin.errors import OpenEOError
 from services.collection_maps import Seen
 from services.departure import departure, waiting
 from services.door import matches
-from services.gate import Gates
+from services.gate import Gate, Gates, Limits
 from services.visit import enter_context
 
 THREADS = 8  # that look collections up
@@ -66,12 +66,18 @@ class _Entry:
 
 
 class CollectionDoor:
-    """Around the OGC API."""
+    """Around the OGC API.
 
-    def __init__(self, app: ASGIApp, backend: Backend, gates: Gates) -> None:
+    Args:
+        gates: of collections.
+        running: requests for pixels of all collections that are computed at the same time.
+    """
+
+    def __init__(self, app: ASGIApp, backend: Backend, gates: Gates, running: int) -> None:
         self._app = app
         self._backend = backend
         self._gates = gates
+        self._all = Gate(Limits(running, waiting=1024, rate_per_s=1e6))
         self._threads: anyio.CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +139,7 @@ class CollectionDoor:
         gone = asyncio.create_task(departure(receive))
         gone.add_done_callback(lambda _: entry.context.cancel.set())
         try:
-            async with self._gates.of(entry.seen.identifier).admitted(gone):
+            async with self._gates.of(entry.seen.identifier).admitted(gone), self._all.admitted(gone):
                 await self._app(scope, waiting(gone), _with_caching(send, entry))
         except Canceled:
             await Response(status_code=499)(scope, receive, send)

@@ -58,7 +58,7 @@ def make(tmp_path):
     def made(app, limits=None):
         stores = backend(tmp_path)
         stores.driver = Driver()
-        return CollectionDoor(app, stores, Gates(limits or Limits(1)))
+        return CollectionDoor(app, stores, Gates(limits or Limits(1)), 2)
 
     return made
 

@@ -47,7 +47,8 @@ def enter(make_backend, tmp_path):
         backend.auth, backend.secret = Auth(), SECRET
         backend.settings.title, backend.settings.sync_max_bytes, backend.settings.memory_budget = "t", 10**8, 10**9
         opened = OpenServices(backend, TileStore(tmp_path / "tiles", 10**7) if tiles else None)
-        entrance = Entrance(backend, opened, Gates(limits or Limits(2)), Journal(backend.services))
+        limits = limits or Limits(2)
+        entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services), Gates(limits.times(2)))
         return SimpleNamespace(
             backend=backend,
             door=door(face, entrance),
