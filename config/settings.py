@@ -30,6 +30,7 @@ MICROSERVICES: dict[str, bool] = {
     "results": True,
     "services": True,
     "user_data": True,
+    "workspaces": True,
     "authentication": True,
 }
 

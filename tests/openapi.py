@@ -22,6 +22,8 @@ DOCUMENT = SHARED / "spec" / "api" / "openapi-1.3.0.yaml"
 OWN_PATHS = (
     r"/processes/[^/]+(/[^/]+)?",
     r"/processing_parameters",
+    r"/workspace_providers",
+    r"/workspaces(/[^/]+(/files(/.+)?)?)?",
     r"/result/[^/]+/logs",
     r"/collections/[^/]+/items(/[^/]+)?",
     r"/jobs/[^/]+/results/(items|assets)/.+",

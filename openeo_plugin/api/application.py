@@ -16,6 +16,7 @@ from openeo_plugin.api import (
     services,
     udf_runtimes,
     user_data,
+    workspaces,
 )
 from openeo_plugin.api.routing import Route, bind, blueprint
 from openeo_plugin.backend import Backend
@@ -29,6 +30,7 @@ MICROSERVICES: dict[str, tuple[Route, ...]] = {
     "results": results.ROUTES,
     "services": services.ROUTES,
     "user_data": user_data.ROUTES,
+    "workspaces": workspaces.ROUTES,
     "authentication": authentication.ROUTES,
 }
 

@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from flask import Response, current_app
 
 from config.settings import Settings
-from openeo_plugin.api import processing_parameters
+from db.filters.query import CONFORMANCE_CLASSES as FILTERS
+from openeo_plugin.api import processing_parameters, workspaces
 from openeo_plugin.api.billing import billing
 from openeo_plugin.api.http import JSON, json_response
 from openeo_plugin.api.links import API_MOUNT, API_VERSION, api_url, link
@@ -67,7 +68,9 @@ def conformance_classes(settings: Settings) -> list[str]:
     """Only what is implemented and switched on."""
     classes = [f"https://api.openeo.org/{API_VERSION}"]
     if settings.microservices["data_discovery"]:
-        classes.append("https://api.stacspec.org/v1.0.0/collections")
+        classes += ["https://api.stacspec.org/v1.0.0/collections", *FILTERS]
+    if settings.microservices["workspaces"]:
+        classes.append(workspaces.EXTENSION)
     if settings.egress and settings.egress_namespaces:
         classes.append(REMOTE_PROCESSES)
     if settings.oidc_providers:

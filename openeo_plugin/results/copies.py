@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from openeo_plugin.engine.exports import EXPORTED, Export
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.results.workspaces import Workspaces
 from openeo_plugin.sources.collection_document import collection_document
 
 Json = dict[str, Any]
@@ -97,7 +97,7 @@ class Copies:
             return None
 
     def _to_workspace(self, export: Export, document: Json, items: list[Json], files: Path) -> None:
-        root = self.data_dir / "workspaces" / _name(self.owner) / export.target
+        root = Workspaces(self.data_dir, self.owner).folder(export.target)
         folder = root.joinpath(*(export.merge or document["id"]).split("/"))
         entry = folder / "collection.json"
         if not folder.resolve().is_relative_to(root.resolve()):
@@ -208,8 +208,3 @@ def _write(file: Path, document: Json) -> None:
 
 def _opaque(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _name(user: str) -> str:
-    """A user's name as the name of a folder."""
-    return quote(user, safe="").replace(".", "%2E")
