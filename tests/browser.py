@@ -30,7 +30,7 @@ from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = "No browser is tested: chromium is missing; tools/install_real_parts installs it"
-LIMIT_S = 120
+LIMIT_S = 300
 OPTIONS = """--headless --no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-sync
     --disable-component-update --disable-extensions --disable-dev-shm-usage --hide-scrollbars --no-default-browser-check
     --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist --remote-debugging-pipe""".split()

@@ -12,11 +12,14 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
+    QgsNetworkAccessManager,
     QgsRasterLayer,
     QgsRectangle,
 )
 from qgis.PyQt.QtCore import QSize, Qt
 from qgis.PyQt.QtGui import QColor, QImage
+
+NETWORK_TIMEOUT_MS = 300_000  # QGIS leaves out a tile that takes longer, and says nothing
 
 
 def drawn(layer, task):
@@ -43,6 +46,7 @@ def read(layer, task):
 def main():
     application = QgsApplication([], False)
     application.initQgis()
+    QgsNetworkAccessManager.setTimeout(NETWORK_TIMEOUT_MS)
     found = {}
     for task in json.load(sys.stdin):
         layer = QgsRasterLayer(task["uri"], task["name"], task["provider"])
