@@ -22,25 +22,27 @@ from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.coverage import Coverage
 from openeo_plugin.formats.netcdf_head import band_attributes, write_coordinates
 from openeo_plugin.formats.options import FILENAME_PREFIX, checked
-from openeo_plugin.formats.part_file import NewFiles, storage_failures
+from openeo_plugin.formats.part_file import NewFiles, require_room, storage_failures
 from openeo_plugin.formats.stored_type import StoredType, as_stored, stored_type, stored_values
 from openeo_plugin.formats.times import span_of_labels
 
 _MEDIA_TYPE = "application/x-netcdf"
 _CHUNK = 512
 _MOST_LABELS = 100_000
+_PROBE_BYTES = 8 << 20
 
 # The HDF5 library below netCDF4 is one for the process and not safe in threads.
 _HDF5 = threading.Lock()
 
 
 @contextmanager
-def _hdf5() -> Iterator[None]:
-    """The library for oneself. It reports a full disk as RuntimeError."""
+def _hdf5(folder: Path) -> Iterator[None]:
+    """The library for oneself. Whatever keeps it from writing to the folder it reports as RuntimeError."""
     with _HDF5, storage_failures():
         try:
             yield
         except RuntimeError as error:
+            require_room(folder, _PROBE_BYTES)
             raise OpenEOError("StorageFailure", reason="the netCDF library could not write the file") from error
 
 
@@ -144,7 +146,7 @@ class NetCDFWriter:
         self._coverage.check(window)
         place = self._axes.place(window)
         arrays = [self._axes.arranged(stored_values(p, t)) for p, t in zip(block.bands, self._types, strict=True)]
-        with _hdf5():
+        with _hdf5(self._folder):
             if self._closed:
                 raise ValueError("The writer is closed.")
             if self._dataset is None:
@@ -158,7 +160,7 @@ class NetCDFWriter:
         """Close the file and give it its name."""
         try:
             self._coverage.require_all()
-            with _hdf5():
+            with _hdf5(self._folder):
                 if self._dataset is not None:
                     self._dataset.close()
                     self._dataset = None
@@ -170,7 +172,7 @@ class NetCDFWriter:
 
     def abort(self) -> None:
         """Close and delete what has no name yet."""
-        with suppress(OpenEOError), _hdf5():
+        with suppress(OpenEOError), _hdf5(self._folder):
             dataset, self._dataset, self._closed = self._dataset, None, True
             if dataset is not None:
                 dataset.close()

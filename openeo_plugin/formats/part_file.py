@@ -29,6 +29,16 @@ def storage_failures() -> Iterator[None]:
         raise OpenEOError("StorageFailure", reason=error.strerror or type(error).__name__) from error
 
 
+def require_room(folder: Path, size_bytes: int) -> None:
+    """Find out whether so much can be written to a folder, where the system can tell without writing.
+
+    Raises: OSError.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+
+
 class PartFile:
     """An append-only file without a name. Many threads append at once; places are handed out under a lock.
 

@@ -173,20 +173,23 @@ def _readable(error: OpenEOError) -> OpenEOError:
     cause = error.__cause__
     if error.code != "StorageFailure" or not isinstance(cause, OSError) or cause.errno not in _STORAGE_ERRORS:
         return error
-    return OpenEOError("StorageFailure", node=error.node, reason=_reason(cause))
+    return _refused_by_disk(cause, error.node)
 
 
 def _storage_failure(job: Job, error: OSError) -> OpenEOError:
     if error.errno in _STORAGE_ERRORS:
-        return OpenEOError("StorageFailure", reason=_reason(error))
+        return _refused_by_disk(error, None)
     internal = OpenEOError("Internal")
     _LOG.exception("Job %s failed unexpectedly (%s)", job.id, internal.id, exc_info=error)
     return internal
 
 
-def _reason(error: OSError) -> str:
+def _refused_by_disk(error: OSError, node: str | None) -> OpenEOError:
     why = _STORAGE_ERRORS[error.errno or 0]
-    return f"{why}. Delete results that you need no more, ask for a smaller result, or tell the operator."
+    reason = f"{why}. Delete results that you need no more, ask for a smaller result, or tell the operator."
+    if error.errno == errno.EDQUOT:
+        return OpenEOError("StorageQuotaExceeded", node=node, message=f"The results could not be stored: {reason}")
+    return OpenEOError("StorageFailure", node=node, reason=reason)
 
 
 def _descriptions(plan: Plan) -> list[Any]:
