@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -98,6 +99,10 @@ class Instance:
         """Start a command of the project by code that changes it first."""
         return self._start([sys.executable, "-c", code], environment)
 
+    def start_command(self, command: list[str], **environment: str) -> subprocess.Popen[bytes]:
+        """Start any program beside the instance."""
+        return self._start(command, environment)
+
     def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **self.environment, **environment}, stdin=subprocess.DEVNULL,
@@ -135,7 +140,7 @@ class Instance:
 def wait_for_web(*ports: int) -> None:
     """Until servers answer at these ports."""
     for port in ports:
-        until(lambda port=port: _answers(port))
+        until(functools.partial(_answers, port))
 
 
 def _answers(port: int) -> bool:

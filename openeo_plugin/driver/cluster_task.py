@@ -72,13 +72,14 @@ def _sweep(root: Path) -> None:
     for folder in root.iterdir() if root.is_dir() else ():
         try:
             age_s = time.time() - folder.stat().st_mtime
-            if age_s > _FORGOTTEN_AFTER_S or (age_s > _QUIET_AFTER_S and not _is_held(folder)):
+            if age_s > _FORGOTTEN_AFTER_S or (age_s > _QUIET_AFTER_S and not is_held(folder)):
                 shutil.rmtree(folder, ignore_errors=True)
         except FileNotFoundError:
             continue
 
 
-def _is_held(folder: Path) -> bool:
+def is_held(folder: Path) -> bool:
+    """Whether the run of a folder lives, as far as locks tell."""
     try:
         with (folder / _WORK).open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

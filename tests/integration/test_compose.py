@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
+from compose_file import ROOT, command, here, services
 from distributed import Client
 from instance import free_port, mean_over_time, until, wait_for_web
 from postgres import PostgresServer
@@ -21,7 +21,6 @@ from sqlalchemy import make_url
 
 from openeo_plugin.sources.synthetic import make_collection
 
-ROOT = Path(__file__).parents[2]
 GIVEN = {"POSTGRES_PASSWORD": "not-needed-here", "OPENEO_SECRET_KEY": 40 * "k"}
 PASSWORD = "correct horse battery"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
@@ -53,7 +52,7 @@ class Composition:
     """The services of the file as processes; what is a host name or a path there is mapped to this machine."""
 
     def __init__(self, server: PostgresServer, folder: Path) -> None:
-        self.services = interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))["services"]
+        self.services = interpolated(services())
         self.server = server
         self.folder = folder
         self.port = free_port()
@@ -70,21 +69,13 @@ class Composition:
             "OPENEO_HOST": "127.0.0.1",
             "OPENEO_PORT": str(self.port),
             "OPENEO_DATA_DIR": str(self.folder),
-            "OPENEO_DASK_ADDRESS": self._here(found["OPENEO_DASK_ADDRESS"]),
+            "OPENEO_DASK_ADDRESS": here(found["OPENEO_DASK_ADDRESS"], self.scheduler_port),
         }
         return {**os.environ, **found, **mapped}
 
     def command(self, name: str) -> list[str]:
-        """By the entry point of the image, or by a program of the environment that the service names instead."""
-        arguments = [self._here(argument) for argument in self.services[name]["command"]]
-        program = self.services[name].get("entrypoint")
-        if program is None:
-            return [sys.executable, "-m", "openeo_plugin.cli", *arguments]
-        local = ["--host", "127.0.0.1"] if name.startswith("dask") else []
-        return [str(Path(sys.executable).with_name(program[0])), *program[1:], *arguments, *local]
-
-    def _here(self, text: str) -> str:
-        return text.replace("dask-scheduler", "127.0.0.1").replace("8786", str(self.scheduler_port))
+        """As `compose_file.command`."""
+        return command(self.services[name], self.scheduler_port)
 
     def up(self) -> None:
         """Start all but the database, in the order of their conditions."""
@@ -121,7 +112,7 @@ class Composition:
     def computed_by_dask(self) -> list[str]:
         """What the scheduler has had its workers do."""
         with Client(f"tcp://127.0.0.1:{self.scheduler_port}", timeout=20, set_as_default=False) as client:
-            return client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))  # type: ignore[no-any-return]
+            return client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))
 
 
 @pytest.fixture
