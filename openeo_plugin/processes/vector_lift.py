@@ -6,15 +6,16 @@ the values of a vector cube with the same geometries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.graph.definition import ProcessDefinition
+from openeo_plugin.processes.geometry_dimension import along_geometries, same_geometries
+from openeo_plugin.processes.vector_merging import merge_geometries
 
 
 def vector_fault(schemas: list[dict[str, Any]]) -> str | None:
@@ -42,10 +43,26 @@ def call_with_vectors(definition: ProcessDefinition, keywords: dict[str, Any]) -
     lifted = {name: cube for name, cube in cubes.items() if name not in own}
     if not lifted:
         return definition.function(**keywords)
+    environment = keywords.get("environment")
+    special = along_geometries(definition.id, keywords, getattr(environment, "node", ""))
+    if special is not None:
+        return special()
     first = next(iter(lifted.values()))
+    if any(isinstance(value, Operator) for value in keywords.values()):
+        raise OpenEOError("IncompatibleDataCubes", reason="one is a vector cube, the other a raster cube.")
+    if definition.id == "merge_cubes" and not same_geometries(keywords["cube1"], keywords["cube2"]):
+        return _merged(definition.function, keywords)
     values = {name: _values(definition, name, cube, first) for name, cube in lifted.items()}
     made = definition.function(**{**keywords, **values})
     return replace(first, node=made.node, values=made) if isinstance(made, Operator) else made
+
+
+def _merged(function: Callable[..., Any], keywords: dict[str, Any]) -> LazyVectorCube:
+    def merge(first: Operator, second: Operator) -> Operator:
+        made: Operator = function(**{**keywords, "cube1": first, "cube2": second})
+        return made
+
+    return merge_geometries(keywords["environment"].node, keywords["cube1"], keywords["cube2"], merge)
 
 
 def _for_geometries(definition: ProcessDefinition, name: str) -> bool:
@@ -58,11 +75,6 @@ def _values(definition: ProcessDefinition, name: str, cube: LazyVectorCube, firs
     if cube.values is None:
         reason = "the vector cube has geometries only, no values."
         raise OpenEOError("ProcessParameterInvalid", process=definition.id, parameter=name, reason=reason)
-    same = cube.geometries is first.geometries or (
-        len(cube.geometries) == len(first.geometries)
-        and cube.geometries.crs == first.geometries.crs
-        and bool(np.all(cube.geometries.shapes == first.geometries.shapes))
-    )
-    if not same:
+    if not same_geometries(cube, first):
         raise OpenEOError("IncompatibleDataCubes", reason="the vector cubes have different geometries.")
     return cube.values

@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.dimensions import BandsDimension, LabelledDimension, OtherDimension, SpatialDimension
+from openeo_plugin.cube.dimensions import BandsDimension, Label, LabelledDimension, OtherDimension, SpatialDimension
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Block, Lanes, Pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
@@ -34,7 +34,8 @@ _BETWEEN = "\0array"
 class SpatialArrays:
     """A callback on the values along x or y; what it gives lies along a labelled dimension, x or y is one pixel.
 
-    axis: "x" or "y". place: of the new dimension among the labelled dimensions of the result.
+    axis: "x" or "y". place: of the new dimension among the labelled dimensions of the result. labels: of the values,
+    where they are no coordinates.
     """
 
     node: str
@@ -44,6 +45,7 @@ class SpatialArrays:
     context: Any
     axis: str
     place: int
+    labels: tuple[Label, ...] | None
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The whole extent along the axis."""
@@ -58,7 +60,7 @@ class SpatialArrays:
     def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
         """One call of the callback for each band."""
         assert inputs[0] is not None
-        labels = coordinates_along(self.inputs[0].description.grid, (self.axis,))
+        labels = self.labels or coordinates_along(self.inputs[0].description.grid, (self.axis,))
         wanted = request.labels[self.place]
         made = []
         for band, pixels in zip(request.bands, inputs[0].bands, strict=True):
@@ -114,10 +116,17 @@ class LabelsToPixels:
 
 
 def apply_along_space(
-    node: str, cube: Operator, name: str, target: str | None, callback: Compute, context: Any
+    node: str,
+    cube: Operator,
+    name: str,
+    target: str | None,
+    callback: Compute,
+    context: Any,
+    labels: tuple[Label, ...] | None = None,
 ) -> Operator:
     """Describe `apply_dimension` where the source or an existing target is x or y.
 
+    labels: of the values along x or y, where they are no coordinates.
     Raises: DimensionNotAvailable, DimensionLabelCountMismatch; ProcessGraphInvalid if the callback gives no array, or
         arrays of different length for the bands.
     """
@@ -129,7 +138,7 @@ def apply_along_space(
         raise OpenEOError("DimensionLabelCountMismatch", dimension=target)
     between = _BETWEEN if found is not None else str(target)
     if isinstance(source, SpatialDimension):
-        made: Operator = _spatial_arrays(node, cube, source, between, callback, context)
+        made: Operator = _spatial_arrays(node, cube, source, between, callback, context, labels)
     else:
         made = apply_along(node, cube, name, between, callback, context)
     if found is None:
@@ -140,10 +149,19 @@ def apply_along_space(
 
 
 def _spatial_arrays(
-    node: str, cube: Operator, source: SpatialDimension, between: str, callback: Compute, context: Any
+    node: str,
+    cube: Operator,
+    source: SpatialDimension,
+    between: str,
+    callback: Compute,
+    context: Any,
+    labels: tuple[Label, ...] | None,
 ) -> Operator:
     description = cube.description
-    made = [_probed(description, band, source.axis, callback, context) for band in description.bands]
+    made = []
+    for band in description.bands:
+        lanes = empty_lanes(description, band, (source.axis,), labels)
+        made.append(as_lanes(callback(data=lanes, context=context), lanes.stack().shape[1:]))
     counts = {len(values) for values in made}
     if len(counts) > 1:
         raise OpenEOError("ProcessGraphInvalid", reason="the callback gives arrays of different length for the bands.")
@@ -151,12 +169,8 @@ def _spatial_arrays(
     changed = description.with_dimension(source.name, OtherDimension(between, numbers))
     bands = tuple(band_of(m.stack(), b.name, b) for m, b in zip(made, description.bands, strict=True))
     described = replace(changed, grid=folded_grid(description.grid, (source.axis,)), bands=bands, free=False)
-    return pin(SpatialArrays(node, (cube,), described, callback, context, source.axis, described.axis(between)))
-
-
-def _probed(description: CubeDescription, band: Band, axis: str, callback: Compute, context: Any) -> Lanes:
-    lanes = empty_lanes(description, band, (axis,))
-    return as_lanes(callback(data=lanes, context=context), lanes.stack().shape[1:])
+    place = described.axis(between)
+    return pin(SpatialArrays(node, (cube,), described, callback, context, source.axis, place, labels))
 
 
 def _relabelled(node: str, made: Operator, single: LabelledDimension) -> Operator:

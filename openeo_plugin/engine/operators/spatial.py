@@ -27,6 +27,7 @@ class ReduceSpatial:
     """A callback that makes one value of all values along y, along x, or along both.
 
     axes: of "y" and "x", those that go away.
+    labels: of the values along a single axis, where they are no coordinates.
     """
 
     node: str
@@ -35,6 +36,7 @@ class ReduceSpatial:
     callback: Compute
     context: Any
     axes: tuple[str, ...]
+    labels: tuple[Label, ...] | None = None
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The whole extent along what is folded."""
@@ -46,7 +48,7 @@ class ReduceSpatial:
     def compute(self, request: Request, inputs: tuple[Block | None, ...], context: RunContext) -> Block:
         """One call of the callback for each band."""
         assert inputs[0] is not None
-        labels = coordinates_along(self.inputs[0].description.grid, self.axes)
+        labels = self.labels or coordinates_along(self.inputs[0].description.grid, self.axes)
         return Block(tuple(self._one(p, labels, exact=request.exact) for p in inputs[0].bands))
 
     def _one(self, pixels: Pixels, labels: tuple[Label, ...] | None, *, exact: bool) -> Pixels:
@@ -97,24 +99,43 @@ def folded_grid(grid: Grid, axes: tuple[str, ...]) -> Grid:
     return GeoBox((rows, columns), affine, grid.crs)
 
 
-def reduce_spatial(node: str, cube: Operator, axes: tuple[str, ...], callback: Compute, context: Any) -> Operator:
-    """Describe a reduction over y, x, or both. The callback is probed with an array of no pixels."""
+def reduce_spatial(
+    node: str,
+    cube: Operator,
+    axes: tuple[str, ...],
+    callback: Compute,
+    context: Any,
+    labels: tuple[Label, ...] | None = None,
+) -> Operator:
+    """Describe a reduction over y, x, or both. The callback is probed with an array of no pixels.
+
+    labels: of the values along a single axis, where they are no coordinates.
+    """
     description = cube.description
     kept = tuple(d for d in description.dimensions if not (isinstance(d, SpatialDimension) and d.axis in axes))
-    bands = tuple(_probed(description, band, axes, callback, context) for band in description.bands)
+    bands = tuple(_probed(description, band, axes, callback, context, labels) for band in description.bands)
     described = replace(description, dimensions=kept, grid=folded_grid(description.grid, axes), bands=bands, free=False)
-    return pin(ReduceSpatial(node, (cube,), described, callback, context, axes))
+    return pin(ReduceSpatial(node, (cube,), described, callback, context, axes, labels))
 
 
-def _probed(description: CubeDescription, band: Band, axes: tuple[str, ...], callback: Compute, context: Any) -> Band:
-    lanes = empty_lanes(description, band, axes)
+def _probed(
+    description: CubeDescription,
+    band: Band,
+    axes: tuple[str, ...],
+    callback: Compute,
+    context: Any,
+    labels: tuple[Label, ...] | None,
+) -> Band:
+    lanes = empty_lanes(description, band, axes, labels)
     rest = lanes.stack().shape[1:]
     return band_of(as_pixels(callback(data=lanes, context=context), rest), band.name, band)
 
 
-def empty_lanes(description: CubeDescription, band: Band, axes: tuple[str, ...]) -> Lanes:
+def empty_lanes(
+    description: CubeDescription, band: Band, axes: tuple[str, ...], labels: tuple[Label, ...] | None = None
+) -> Lanes:
     """The values along what is folded, for no pixels: (n, *labelled, 0)."""
-    labels = coordinates_along(description.grid, axes)
+    labels = labels or coordinates_along(description.grid, axes)
     count = len(labels) if labels is not None else description.grid.shape[0] * description.grid.shape[1]
     shape = (count, *empty_pixels(band, description).shape[:-2], 0)
     mask = Mask(np.zeros(shape, bool)) if band.nullable else None
