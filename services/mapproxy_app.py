@@ -14,6 +14,7 @@ from mapproxy.service.wmts import Capabilities, WMTSRestServer, WMTSServer
 from mapproxy.wsgiapp import MapProxyApp
 
 from openeo_plugin.errors import OpenEOError
+from services.date_list import listed
 from services.dates import Dates
 from services.legend import legend_size
 from services.mapproxy_source import SOURCE_TYPE, ServiceSourceConfiguration
@@ -117,10 +118,10 @@ def _wms(served: ServedService, texts: dict[str, str]) -> dict[str, Any]:
 
 
 class KnownDates(Dimension):
-    """The TIME dimension: lists the labels, and knows a day or an interval by the label it means."""
+    """The TIME dimension: lists the dates, and knows a day or an interval by the label it means."""
 
     def __init__(self, dates: Dates) -> None:
-        super().__init__("TIME", dates.distinct, default=dates.labels[dates.default])
+        super().__init__("TIME", listed(dates.distinct), default=dates.labels[dates.default])
         self.dates = dates
 
     def __contains__(self, value: object) -> bool:

@@ -1,6 +1,8 @@
+import gzip
 import io
 import re
 from dataclasses import replace
+from datetime import date, timedelta
 from xml.etree import ElementTree
 
 import numpy as np
@@ -450,3 +452,29 @@ def test_nothing_is_written_to_the_working_folder(open_client, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     rgba(open_client().get("/abc/wmts", query_string=KVP_TILE))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["wmts/1.0.0/WMTSCapabilities.xml", "wmts?request=GetCapabilities"])
+@pytest.mark.parametrize("step", [1, 5])
+def test_wmts_capabilities_stay_small_with_a_thousand_dates(open_client, fakes, path, step):
+    dates = tuple((date(2010, 1, 1) + timedelta(days=step * n)).isoformat() + "T10:00:31Z" for n in range(1000))
+    client = open_client(fakes.PositionPlan(fakes.cube(dates=dates)))
+    answer = client.get(f"/abc/{path}", headers={"Accept-Encoding": "identity"})
+    assert answer.status_code == 200
+    assert len(answer.data) < 30_000
+    assert f"<Value>2010-01-01/{dates[-1][:10]}/P{step}D</Value>" in answer.text
+    assert f"<Default>{dates[-1]}</Default>" in answer.text
+
+
+def test_capabilities_come_packed_where_the_client_unpacks(open_client, fakes):
+    dates = tuple(sorted({f"20{n % 23:02}-{n % 11 + 1:02}-{n % 27 + 1:02}T10:00:31Z" for n in range(1000)}))
+    assert len(dates) == 1000
+    client, path = open_client(fakes.PositionPlan(fakes.cube(dates=dates))), "/abc/wmts/1.0.0/WMTSCapabilities.xml"
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    packed = client.get(path, headers={"Accept-Encoding": "gzip, deflate"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["vary"]
+    assert int(packed.headers["content-length"]) < 15_000
+    assert gzip.decompress(packed.data) == plain.data
+    assert all(f"<Value>{label[:10]}</Value>" in plain.text for label in (dates[0], dates[500], dates[-1]))
