@@ -74,12 +74,12 @@ def _with_labelled(node: str, cube: Operator, made: Dimension) -> AddDimension:
 def with_bands_dimension(node: str, cube: Operator, name: str, label: Label) -> Describe:
     """A cube without bands as the only band of one with bands.
 
-    Raises: FeatureUnsupported if there are bands already.
+    Raises: ProcessParameterInvalid if there are bands already.
     """
     description = cube.description
     if description.bands_dimension is not None:
         reason = f"a data cube has one bands dimension, and there is '{description.bands_dimension.name}' already."
-        raise OpenEOError("FeatureUnsupported", reason=reason)
+        raise OpenEOError("ProcessParameterInvalid", process="add_dimension", parameter="type", reason=reason)
     dimensions = (BandsDimension(name, (label,)), *description.dimensions)
     bands = (replace(description.bands[0], name=str(label)),)
     return Describe(node, (cube,), replace(description, dimensions=dimensions, bands=bands))
@@ -177,25 +177,26 @@ def rename_labels(
     found = labelled_dimension(
         data.description, dimension, "the labels of x and y are coordinates and can't be renamed."
     )
-    old = _renamed(found, target, source)
-    names = dict(zip(old, target, strict=True))
-    labels = tuple(names.get(label, label) for label in found.labels)
+    labels = renamed(found, target, source)
     return Describe(environment.node, (data,), relabelled(data.description, found, labels))
 
 
 def labelled_dimension(description: CubeDescription, name: str, reason: str) -> LabelledDimension:
     """The dimension called `name`, which must have labels of its own.
 
-    Raises: DimensionNotAvailable; FeatureUnsupported with the reason for x and y.
+    Raises: DimensionNotAvailable; ProcessGraphInvalid with the reason for x and y.
     """
     found = description.dimension(name)
     if isinstance(found, SpatialDimension):
-        raise OpenEOError("FeatureUnsupported", reason=reason)
+        raise OpenEOError("ProcessGraphInvalid", reason=reason)
     return found
 
 
-def _renamed(dimension: LabelledDimension, target: Sequence[Label], source: Sequence[Label]) -> list[Label]:
-    """The labels that are renamed, one for each new one."""
+def renamed(dimension: LabelledDimension, target: Sequence[Label], source: Sequence[Label]) -> tuple[Label, ...]:
+    """The labels of a dimension with those of `source` (the first ones, if there are none) replaced.
+
+    Raises: LabelsNotEnumerated, LabelMismatch, LabelNotAvailable, LabelExists.
+    """
     known = dimension.labels
     if not source:
         if not all(_same(label, i) for i, label in enumerate(known)):
@@ -211,7 +212,8 @@ def _renamed(dimension: LabelledDimension, target: Sequence[Label], source: Sequ
     for label in target:
         if any(_same(own, label) for own in known):
             raise OpenEOError("LabelExists", label=label)
-    return list(source)
+    names = dict(zip(source, target, strict=True))
+    return tuple(names.get(label, label) for label in known)
 
 
 def _same(first: Label, second: Label) -> bool:

@@ -225,7 +225,7 @@ def _filter_pixels(node: str, data: Operator, dimension: SpatialDimension, kept:
         part = GeoBox((0, 0), grid.affine, grid.crs)
     elif kept[-1] - kept[0] + 1 != len(kept):
         reason = f"the labels that stay along '{dimension.name}' don't lie side by side; a grid has no gaps."
-        raise OpenEOError("FeatureUnsupported", reason=reason)
+        raise OpenEOError("ProcessGraphInvalid", reason=reason)
     elif dimension.axis == "y":
         part = Window(grid, kept[0], 0, len(kept), columns).geobox()
     else:

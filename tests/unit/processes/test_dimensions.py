@@ -46,7 +46,7 @@ def test_a_bands_dimension_names_the_only_band() -> None:
 
 
 def test_a_second_bands_dimension_is_refused() -> None:
-    refused("FeatureUnsupported", "add_dimension", data=two_bands(), name="b", label="B1", type="bands")
+    refused("ProcessParameterInvalid", "add_dimension", data=two_bands(), name="b", label="B1", type="bands")
 
 
 def test_a_third_spatial_dimension_is_z() -> None:
@@ -117,7 +117,7 @@ def test_renamed_bands_are_found_under_their_new_name_only() -> None:
 
 
 def test_labels_of_x_are_not_renamed() -> None:
-    refused("FeatureUnsupported", "rename_labels", data=two_bands(), dimension="x", source=[1], target=[2])
+    refused("ProcessGraphInvalid", "rename_labels", data=two_bands(), dimension="x", source=[1], target=[2])
 
 
 def test_more_new_labels_than_numbered_ones_are_refused() -> None:
@@ -211,7 +211,7 @@ def test_the_new_dimension_stands_where_the_first_stood() -> None:
 
 def test_x_unknown_and_existing_names_are_refused_when_flattening() -> None:
     for names, code in (
-        (["x"], "FeatureUnsupported"),
+        (["x"], "ProcessGraphInvalid"),
         (["C"], "DimensionNotAvailable"),
         ([], "ProcessParameterInvalid"),
     ):

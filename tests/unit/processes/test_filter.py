@@ -35,7 +35,7 @@ def test_labels_of_y_may_ascend() -> None:
 def test_labels_of_x_that_do_not_lie_side_by_side_are_refused() -> None:
     with pytest.raises(OpenEOError) as raised:
         kept(cube([Y, X], PLANE), "x", "neq", x="$value", y=500_015)
-    assert raised.value.code == "FeatureUnsupported"
+    assert raised.value.code == "ProcessGraphInvalid"
 
 
 def test_a_cube_without_columns_is_empty() -> None:
