@@ -100,11 +100,11 @@ class Plan:
         return saved or ((self.operator,) if self.operator is not None else ())
 
     def refuse_exports(self) -> None:
-        """Raises: FeatureUnsupported, if results are to be copied or changed: only batch jobs keep any."""
+        """Raises: ProcessGraphInvalid, if results are to be copied or changed: only batch jobs keep any."""
         if self.exports or self.changes:
             node = self.exports[0].node if self.exports else None
             reason = "results are exported, and their STAC is changed, by batch jobs only."
-            raise OpenEOError("FeatureUnsupported", node=node, reason=reason)
+            raise OpenEOError("ProcessGraphInvalid", node=node, reason=reason)
 
     def read(
         self,

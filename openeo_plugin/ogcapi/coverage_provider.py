@@ -148,5 +148,5 @@ def _field(name: str, band: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cube_of(plan: Plan) -> CubeDescription:
     if plan.description is None:
-        raise OpenEOError("FeatureUnsupported", reason="this result is no raster.")
+        raise OpenEOError("NotFound", message="This result is no raster.")
     return plan.description

@@ -119,7 +119,7 @@ class QueueManager(BaseManager):
         if process_id != PROCESS_ID:
             raise UnknownProcessError(process_id)
         if subscriber is not None:
-            raise OpenEOError("FeatureUnsupported", reason="subscribers are not called back.")
+            raise OpenEOError("RequestInvalid", reason="subscribers are not called back.")
         if requested_response not in ("raw", "document"):
             raise OpenEOError("RequestInvalid", reason="`response` must be raw or document.")
         scope = current_scope()
@@ -195,9 +195,9 @@ def _refuse_faults(scope: Scope, process: dict[str, Any], user: str) -> None:
 
 
 def _document(output: Output) -> Output:
-    """The output under its name. Raises: FeatureUnsupported, for a file that is not JSON."""
+    """The output under its name. Raises: RequestInvalid, for a file that is not JSON."""
     if isinstance(output, OpenFile):
-        raise OpenEOError("FeatureUnsupported", reason="a file can't stand in a document; ask for `response` raw.")
+        raise OpenEOError("RequestInvalid", reason="a file can't stand in a document; ask for `response` raw.")
     return ValueOutput({"result": output.value})
 
 

@@ -212,11 +212,11 @@ def predict_curve(
 def _parameters_dimension(description: CubeDescription, name: str) -> LabelledDimension:
     """The dimension that the parameters lie along.
 
-    Raises: ProcessParameterInvalid if it can't be told; FeatureUnsupported for x and y.
+    Raises: ProcessParameterInvalid if it can't be told; ProcessGraphInvalid for x and y.
     """
     found = next((d for d in description.dimensions if d.name == name), None)
     if isinstance(found, SpatialDimension):
-        raise OpenEOError("FeatureUnsupported", reason="parameters can't lie along x or y.")
+        raise OpenEOError("ProcessGraphInvalid", reason="parameters can't lie along x or y.")
     if found is not None:
         return found
     labelled = [d for d in description.dimensions if not isinstance(d, SpatialDimension)]

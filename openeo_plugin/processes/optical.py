@@ -181,7 +181,7 @@ def atmospheric_correction(
     bands_dimension(data, "atmospheric_correction")
     if method is not None:
         reason = f"the atmospheric correction '{method}' is not available; null stands for {DARK_OBJECTS}."
-        raise OpenEOError("FeatureUnsupported", reason=reason)
+        raise _refused("atmospheric_correction", "method", reason)
     if elevation_model is not None:
         raise OpenEOError("DigitalElevationModelInvalid", reason="the method uses no elevation model; leave it out.")
     bands = data.description.bands
@@ -234,7 +234,7 @@ def ard_surface_reflectance(
             "surface reflectance is not computed here, only taken over from products of FORCE: a cube with the band "
             "QAI, with the methods FORCE and Fmask."
         )
-        raise OpenEOError("FeatureUnsupported", reason=reason)
+        raise _refused("ard_surface_reflectance", "data", reason)
     if elevation_model is not None:
         reason = "the terrain is corrected in the product; leave the elevation model out."
         raise _refused("ard_surface_reflectance", "elevation_model", reason)

@@ -158,7 +158,7 @@ Convert = Callable[[Array, Array | None], Array]
 def _converter(band: Band, coefficient: str | None, process_id: str) -> tuple[Convert, bool, str]:
     """(conversion of stored values by the angle in radians, whether it needs the angle, how it is told).
 
-    Raises: ProcessParameterInvalid, FeatureUnsupported.
+    Raises: ProcessParameterInvalid.
     """
     declared = declared_coefficient(band)
     if declared is None:
@@ -170,7 +170,7 @@ def _converter(band: Band, coefficient: str | None, process_id: str) -> tuple[Co
     wanted = coefficient or declared
     if wanted != declared and not {wanted, declared} <= set(_POWERS):
         reason = f"'{declared}', which the band '{band.name}' holds, can't be turned into '{wanted}'."
-        raise OpenEOError("FeatureUnsupported", reason=reason)
+        raise OpenEOError("ProcessParameterInvalid", process=process_id, parameter="coefficient", reason=reason)
     powers = [0, 0] if wanted == declared else [t - f for t, f in zip(_POWERS[wanted], _POWERS[declared], strict=True)]
     decibel = (band.unit or "").lower() == "db"
 

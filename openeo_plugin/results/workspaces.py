@@ -53,10 +53,12 @@ class Workspace:
                     yield path.relative_to(self.folder).as_posix(), path.stat().st_size
 
     def file(self, path: str) -> Path:
-        """A file of it. Raises: FileNotFound."""
+        """A file of it. Raises: FilePathInvalid, FileNotFound."""
         parts = path.split("/")
-        found = self.folder.joinpath(*parts) if all(map(SEGMENT.fullmatch, parts)) else None
-        if found is None or not found.is_file() or not found.resolve().is_relative_to(self.folder.resolve()):
+        if not all(map(SEGMENT.fullmatch, parts)):
+            raise OpenEOError("FilePathInvalid", reason="it consists of names that begin with a letter or digit.")
+        found = self.folder.joinpath(*parts)
+        if not found.is_file() or not found.resolve().is_relative_to(self.folder.resolve()):
             raise OpenEOError("FileNotFound", file=path)
         return found
 

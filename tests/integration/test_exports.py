@@ -241,4 +241,4 @@ def test_exports_are_refused_where_nothing_is_kept(backend: Backend) -> None:
     plan = backend.driver.plan(process(export=to_collection()), "ada")
     with pytest.raises(OpenEOError) as raised:
         plan.refuse_exports()
-    assert (raised.value.code, raised.value.node) == ("FeatureUnsupported", "export")
+    assert (raised.value.code, raised.value.node) == ("ProcessGraphInvalid", "export")

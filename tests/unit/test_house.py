@@ -255,3 +255,9 @@ def test_no_tracked_file_names_a_package_registry_or_a_folder_of_one_machine():
     command = ["git", "grep", "-n", "-I", "-F", *options, "--", ".", ":!requirements.lock"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 1, found.stdout + found.stderr
+
+
+def test_only_an_endpoint_that_is_off_is_an_unsupported_feature() -> None:
+    """It has the status 501, which no operation that is on may answer."""
+    raising = [name for name, file in MODULES.items() if 'OpenEOError("FeatureUnsupported"' in file.read_text()]
+    assert raising == ["openeo_plugin.api.errors"]

@@ -26,7 +26,6 @@ CAN_NOT_OCCUR = {
     "PermissionsInsufficient": "there are no roles: what is another user's is not found",
     "ServiceConfigRequired": "no service type has a parameter that must be given",
     "StorageQuotaExceeded": "user files come with their own work",
-    "FilePathInvalid": "user files come with their own work",
     "FileOperationUnsupported": "user files come with their own work",
     "FolderOperationUnsupported": "user files come with their own work",
     "FileTypeInvalid": "user files come with their own work",
@@ -93,6 +92,11 @@ def _storage(api, patch):
     return api.post("/result", {"process": FILES})
 
 
+def _path(api, patch):
+    workspace = api.post("/workspaces", {"intent": "create"}).headers["OpenEO-Identifier"]
+    return api.get(f"/workspaces/{workspace}/files/.hidden")
+
+
 def _complex(api, patch):
     api.driver.bytes_read = 10**9
     return api.post("/result", {"process": FILES})
@@ -143,6 +147,7 @@ PROVOKED = {
     "CollectionNotFound": lambda api, patch: api.get("/collections/SYNTETIC"),
     "StorageFailure": _storage,
     "FileNotFound": lambda api, patch: api.get(f"{_finished(api)}/results/assets/none.tif"),
+    "FilePathInvalid": _path,
     "ContentTypeInvalid": lambda api, patch: api.post("/jobs", data=b"{}", headers={"Content-Type": "text/plain"}),
     "ProcessGraphNotFound": lambda api, patch: api.get("/process_graphs/none"),
     "ProcessInvalid": lambda api, patch: api("PUT", "/process_graphs/x", json={**FILES, "parameters": {}}),

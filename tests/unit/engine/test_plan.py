@@ -80,4 +80,4 @@ def test_only_batch_jobs_export() -> None:
     export = Export("export", 0, "workspace", "mine", None, ())
     with pytest.raises(OpenEOError) as refused:
         Plan(cube(), exports=(export,)).refuse_exports()
-    assert (refused.value.code, refused.value.node) == ("FeatureUnsupported", "export")
+    assert (refused.value.code, refused.value.node) == ("ProcessGraphInvalid", "export")

@@ -194,7 +194,7 @@ def test_a_body_that_is_not_json_is_refused(backend: Backend, client: FlaskClien
 def test_nobody_is_called_back(backend: Backend, client: FlaskClient) -> None:
     body = inputs(x=1, y=2) | {"subscriber": {"successUri": "http://169.254.169.254/"}}
     answer = client.post(EXECUTION, json=body, headers=login(backend, "anna") | ASYNC)
-    assert (answer.status_code, answer.json["code"]) == (501, "FeatureUnsupported")
+    assert (answer.status_code, answer.json["code"]) == (400, "RequestInvalid")
 
 
 def test_an_unexpected_error_shows_an_id_and_nothing_else(

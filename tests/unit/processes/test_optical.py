@@ -205,7 +205,7 @@ def test_a_window_is_corrected_by_the_whole_scene() -> None:
 
 @pytest.mark.parametrize("method", ["FORCE", "iCOR"])
 def test_methods_that_are_not_there_are_said_so(method: str) -> None:
-    assert code("atmospheric_correction", data=scene([0.1]), method=method) == "FeatureUnsupported"
+    assert code("atmospheric_correction", data=scene([0.1]), method=method) == "ProcessParameterInvalid"
 
 
 def test_an_elevation_model_is_not_used() -> None:
@@ -261,12 +261,12 @@ def test_the_order_of_bands_is_kept_wherever_the_quality_stands() -> None:
 @pytest.mark.parametrize(("air", "cloud"), [("iCOR", "Fmask"), ("FORCE", "Sen2Cor"), ("FORCE", "s2cloudless")])
 def test_other_methods_are_not_there(air: str, cloud: str) -> None:
     arguments = {"atmospheric_correction_method": air, "cloud_detection_method": cloud}
-    assert code("ard_surface_reflectance", data=force(), **arguments) == "FeatureUnsupported"
+    assert code("ard_surface_reflectance", data=force(), **arguments) == "ProcessParameterInvalid"
 
 
 def test_products_of_others_are_refused() -> None:
     arguments = {"atmospheric_correction_method": "FORCE", "cloud_detection_method": "Fmask"}
-    assert code("ard_surface_reflectance", data=scene([0.1]), **arguments) == "FeatureUnsupported"
+    assert code("ard_surface_reflectance", data=scene([0.1]), **arguments) == "ProcessParameterInvalid"
     unscaled = bands(["red", "QAI"], [[1000], [0]], dtype=np.int16)
     assert code("ard_surface_reflectance", data=unscaled, **arguments) == "ProcessParameterInvalid"
     given = {**arguments, "elevation_model": "dem"}
