@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,6 @@ _FILES = "not yet: user files come with their own work"
 REASONS: dict[int, str] = {
     22: "does not apply: an instance is either for production or for development, and says which",
     **dict.fromkeys(range(71, 76), _UDF),
-    111: "not yet: an alternative to HTTP Basic comes with OpenID; `microservices.authentication` switches it off",
-    112: "not yet: OpenID Connect comes with its own work",
     **dict.fromkeys((*range(500, 507), *range(510, 514), 520, 521, 530, 531), _FILES),
 }
 
@@ -93,7 +92,24 @@ def page() -> str:
         "# Conformance to the openEO API profiles\n\n"
         f"{proven} of {len(numbers)} numbered requirements are proven by a test. Numbers and profiles are those of\n"
         "the openEO API profiles (L1 to L4); each requirement is told by the part of the API it belongs to.\n\n"
-        "| number | profile | requirement | test |\n| --- | --- | --- | --- |\n" + "".join(rows)
+        "| number | profile | requirement | test |\n| --- | --- | --- | --- |\n" + "".join(rows) + _official_suite()
+    )
+
+
+def _official_suite() -> str:
+    """What passes of the official test suite, and what does not."""
+    file = ROOT / "tests" / "official_suite.py"
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[file.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return (
+        "\n## The official test suite\n\n"
+        "The [openeo-test-suite](https://github.com/Open-EO/openeo-test-suite) against a running server, signed in\n"
+        "through OpenID Connect (`tests/acceptance/test_official_suite.py`; it is no part of this project, and is run\n"
+        "where `OPENEO_TEST_SUITE` names a checkout). Of the metadata of processes these are the functional tests.\n\n"
+        + str(module.table())
     )
 
 

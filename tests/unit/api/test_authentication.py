@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
+from unit.api.conftest import Api
 
-from openeo_plugin.api.application import MICROSERVICES
+from config.settings import load_settings
+from openeo_plugin.api.application import MICROSERVICES, create_api
 from openeo_plugin.api.routing import Access
 
 ROUTES = [route for name, routes in MICROSERVICES.items() if name != "udf_runtimes" for route in routes]
@@ -76,3 +79,55 @@ def test_other_kinds_of_tokens_are_refused(api, bearer):
 
 def test_the_scheme_may_be_written_in_any_case(api):
     assert api.get("/me", headers={"Authorization": "bearer  basic//token-of-ann"}).status_code == 200
+
+
+@pytest.fixture
+def with_oidc(backend):
+    """The API of an instance that trusts a provider, and where nobody signs in with a password."""
+    clients = [{"id": "web-editor", "redirect_urls": ["https://editor.openeo.org/"]}]
+    trusted = {
+        "egi": {
+            "issuer": "https://aai.example/oidc",
+            "title": "EGI",
+            "audience": ["openeo"],
+            "default_clients": clients,
+        },
+        "second": {"issuer": "https://id.example", "title": "Second", "audience": ["openeo"], "scopes": []},
+    }
+    settings = load_settings(data_dir=backend.settings.data_dir, oidc_providers=trusted, basic_authentication=False)
+    changed = replace(backend, settings=settings)
+    return Api(create_api(changed).test_client(), changed)
+
+
+@pytest.mark.requirement(112)
+def test_providers_of_openid_connect_are_listed_in_their_order_for_everybody(with_oidc):
+    found = with_oidc.as_user(None).get("/credentials/oidc").json["providers"]
+
+    assert [(provider["id"], provider["issuer"]) for provider in found] == [
+        ("egi", "https://aai.example/oidc"),
+        ("second", "https://id.example"),
+    ]
+    assert found[0]["scopes"] == ["openid"]
+    assert found[0]["default_clients"][0]["redirect_urls"] == ["https://editor.openeo.org/"]
+    assert found[1].keys() == {"id", "issuer", "title"}  # what is not given is left out, and the audience is ours
+
+
+@pytest.mark.requirement(111)
+def test_each_way_to_sign_in_is_listed_only_where_it_is_offered(api, with_oidc):
+    def paths(instance):
+        return {endpoint["path"] for endpoint in instance.get("/").json["endpoints"]}
+
+    assert "/credentials/basic" in paths(api)
+    assert "/credentials/oidc" not in paths(api)
+    assert api.get("/credentials/oidc").json["code"] == "FeatureUnsupported"
+    assert "/credentials/oidc" in paths(with_oidc)
+    assert "/credentials/basic" not in paths(with_oidc)
+    refused = with_oidc.get("/credentials/basic", headers=_basic(b"ann:apple"))
+    assert refused.json["code"] == "FeatureUnsupported"
+
+
+def test_tokens_are_sent_as_they_are_where_there_is_openid_connect(api, with_oidc):
+    conformance = "https://api.openeo.org/1.3.0/authentication/jwt"
+
+    assert conformance in with_oidc.get("/conformance").json["conformsTo"]
+    assert conformance not in api.get("/conformance").json["conformsTo"]

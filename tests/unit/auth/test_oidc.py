@@ -112,7 +112,7 @@ def test_a_subject_named_like_a_user_with_a_password_is_somebody_else(
     basic = BasicAuthentication(users, 60)
     basic.add_user("ada", "correct horse")
     user = oidc.user_of(provider.token("ada"))
-    assert user.name.startswith("oidc:")
+    assert user.name.startswith("oidc~")
     assert users.get("ada") is not None
     with pytest.raises(Exception, match="a user name has"):
         basic.add_user(user.name, "correct horse")
@@ -120,7 +120,7 @@ def test_a_subject_named_like_a_user_with_a_password_is_somebody_else(
 
 def test_rsa_keys_sign_too(oidc: OidcAuthentication, provider: OidcProvider) -> None:
     provider.published.insert(0, new_rsa_key("rsa"))
-    assert oidc.user_of(provider.token("ada")).name.startswith("oidc:")
+    assert oidc.user_of(provider.token("ada")).name.startswith("oidc~")
 
 
 def test_one_of_several_audiences_is_enough(oidc: OidcAuthentication, provider: OidcProvider) -> None:
@@ -316,8 +316,8 @@ def test_a_bearer_value_goes_to_the_provider_that_it_is_of(
     both = Authentication(basic, oidc)
     assert both.user_of(f"basic//{token}").name == "ada"
     assert both.user_of(token).name == "ada"  # clients leave the prefix away where tokens may be sent as they are
-    assert both.user_of(provider.token("ada")).name.startswith("oidc:")
-    assert both.user_of(f"oidc/test/{provider.token('ada')}").name.startswith("oidc:")
+    assert both.user_of(provider.token("ada")).name.startswith("oidc~")
+    assert both.user_of(f"oidc/test/{provider.token('ada')}").name.startswith("oidc~")
     assert refusal(lambda: both.user_of("saml/test/token")).code == "AuthenticationSchemeInvalid"
     assert refusal(lambda: both.user_of("unknown")).code == "TokenInvalid"
 
