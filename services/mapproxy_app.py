@@ -110,7 +110,7 @@ def _wms(served: ServedService, texts: dict[str, str]) -> dict[str, Any]:
         "versions": ["1.1.1", "1.3.0"],
         "srs": srs,
         "bbox_srs": srs,
-        "image_formats": ["image/png", "image/jpeg"],
+        "image_formats": ["image/png", "image/jpeg", "image/webp"],
         "featureinfo_types": list(_INFO_FORMATS),
         "max_output_pixels": [MAX_MAP_PX, MAX_MAP_PX],
         "on_source_errors": "raise",

@@ -85,14 +85,15 @@ class ServiceMap(MapLayer):
         crs = crs_of(query.srs)
         width, height = query.size
         geobox = grid_of(query.bbox, width, height, crs)
-        image_format = "jpeg" if ImageFormat(query.format).ext == "jpeg" else "png"
+        ending = ImageFormat(query.format).ext
+        image_format = ending if ending in ("jpeg", "webp") else "png"
         matrix_set, tile = self._tile(query.bbox, crs)
         request = MapRequest(geobox, time_of(query.dimensions), tile, matrix_set)
         try:
             content = self.served.picture(request, image_format)
         except Exception as error:
             raise SourceError(_message(error)) from error
-        options = ImageOptions(transparent=image_format == "png", format=f"image/{image_format}")
+        options = ImageOptions(transparent=image_format != "jpeg", format=f"image/{image_format}")
         return ImageResult(BytesIO(content), size=query.size, image_opts=options)
 
     def _tile(self, bounds: Bounds, crs: str) -> tuple[str, Tile | None]:

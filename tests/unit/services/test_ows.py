@@ -279,6 +279,15 @@ def test_an_opaque_map_has_its_background(open_client):
     assert found[7, 20].tolist() == [7, 7, 7, 255]
 
 
+def test_a_map_comes_as_webp_transparent_where_there_is_nothing(open_client):
+    answer = open_client().get("/abc/wms", query_string=UTM | {"format": "image/webp", "transparent": "true"})
+    assert (answer.status_code, answer.mimetype) == (200, "image/webp")
+    assert Image.open(io.BytesIO(answer.data)).format == "WEBP"
+    outside = UTM | {"format": "image/webp", "transparent": "true", "bbox": "400000,4996000,405000,5000000"}
+    image = Image.open(io.BytesIO(open_client().get("/abc/wms", query_string=outside).data))
+    assert np.array(image.convert("RGBA"))[..., 3].max() == 0
+
+
 def test_a_map_comes_as_jpeg(open_client):
     answer = open_client().get("/abc/wms", query_string={**UTM, "format": "image/jpeg"})
     assert answer.data.startswith(b"\xff\xd8")
