@@ -228,7 +228,7 @@ class Page:
                 sent = self._sent[event["requestId"]]
                 sent.status, sent.headers = event["response"]["status"], event["response"]["headers"]
             case "Network.loadingFailed" if event["requestId"] in self._sent and not event.get("canceled"):
-                self._sent[event["requestId"]].failure = event["errorText"]
+                self._sent[event["requestId"]].failure = event["errorText"] or "blocked"
             case "Page.lifecycleEvent" if event["name"] == "load":
                 self._loaded.add(event["loaderId"])
             case "Runtime.exceptionThrown":

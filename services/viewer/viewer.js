@@ -9,35 +9,59 @@
   const state = { time: Math.max(0, times.indexOf(settings.time)), opacity: 100 };
   const drawing = { wanted: 0, drawn: -1, failed: new Set() };
 
-  const source = new ol.source.XYZ({
-    tileUrlFunction: ([z, x, y]) => {
-      const address = settings.tiles.replace("{z}", z).replace("{x}", x).replace("{y}", y);
-      return times.length ? `${address}?time=${encodeURIComponent(times[state.time])}` : address;
-    },
-    maxZoom: settings.maxZoom,
-    tileSize: settings.tileSize,
-    tilePixelRatio: 1,
-    transition: 0,
-    interpolate: false,
-    attributions: settings.attribution ? [escaped(settings.attribution)] : [],
-  });
   const [west, south, east, north] = settings.bounds;
-  const layer = new ol.layer.Tile({ source });
+  const layer = new ol.layer.Tile();
+  const labelled = {
+    font: "12px system-ui, sans-serif",
+    fill: new ol.style.Fill({ color: "#1c2530" }),
+    stroke: new ol.style.Stroke({ color: "white", width: 3 }),
+  };
   const graticule = new ol.layer.Graticule({
     strokeStyle: new ol.style.Stroke({ color: "rgba(60,70,80,0.35)", width: 1 }),
     showLabels: true,
+    lonLabelPosition: 0.985, // at the top: below stand the scale and the attribution
+    lonLabelStyle: new ol.style.Text({ ...labelled, textBaseline: "top" }),
+    latLabelStyle: new ol.style.Text({ ...labelled, textAlign: "end" }),
+    targetSize: 140,
     wrapX: false,
   });
+  const mark = new ol.Overlay({ element: element("mark"), positioning: "center-center", stopEvent: false });
   const view = new ol.View({ center: [0, 0], zoom: 2, maxZoom: 24 });
   const map = new ol.Map({
     target: "map",
     layers: [layer, graticule],
+    overlays: [mark],
     view,
-    controls: ol.control.defaults.defaults().extend([
+    interactions: ol.interaction.defaults.defaults(), // a map that can have the focus would else move only when it has it
+    controls: ol.control.defaults.defaults({ attributionOptions: { collapsible: false } }).extend([
       new ol.control.ScaleLine(),
-      new ol.control.MousePosition({ projection: "EPSG:4326", coordinateFormat: ol.coordinate.createStringXY(5) }),
+      new ol.control.MousePosition({
+        projection: "EPSG:4326",
+        coordinateFormat: ol.coordinate.createStringXY(5),
+        placeholder: "",
+      }),
     ]),
   });
+
+  // Each date has a source of its own: another address or `refresh` would leave tiles of the last date on the map
+  // where those of the next are missing.
+  function newSource() {
+    const query = times.length ? `?time=${encodeURIComponent(times[state.time])}` : "";
+    const source = new ol.source.XYZ({
+      tileUrlFunction: ([z, x, y]) => settings.tiles.replace("{z}", z).replace("{x}", x).replace("{y}", y) + query,
+      maxZoom: settings.maxZoom,
+      tileSize: settings.tileSize,
+      tilePixelRatio: 1,
+      transition: 0,
+      interpolate: false,
+      attributions: settings.attribution ? [escaped(settings.attribution)] : [],
+    });
+    const failed = new Set();
+    drawing.failed = failed;
+    source.on("tileloaderror", (event) => failed.add(event.tile.getKey()));
+    source.on("tileloadend", (event) => failed.delete(event.tile.getKey()));
+    return source;
+  }
 
   function escaped(text) {
     const span = document.createElement("span");
@@ -96,9 +120,8 @@
     if (drawing.drawn === drawing.wanted) tell(drawing.failed.size ? "incomplete" : "loaded");
   }
 
-  function reload() {
-    drawing.failed.clear();
-    source.refresh();
+  function load() {
+    layer.setSource(newSource());
     drawAgain();
   }
 
@@ -106,8 +129,9 @@
     const next = Math.min(times.length - 1, Math.max(0, index));
     if (next === state.time) return;
     state.time = next;
-    reload();
+    load();
     changed();
+    if (mark.getPosition()) showValues(mark.getPosition());
   }
 
   function setOpacity(percent) {
@@ -121,16 +145,33 @@
     history.replaceState(null, "", address());
   }
 
+  // Of several questions only the last one's answer is shown.
+  let asked = 0;
+
   async function showValues(coordinate) {
-    const [lon, lat] = ol.proj.toLonLat(coordinate);
-    const query = times.length ? `?time=${encodeURIComponent(times[state.time])}` : "";
-    const answer = await fetch(`${settings.point}${lon.toFixed(7)},${lat.toFixed(7)}${query}`);
+    const number = (asked += 1);
     const target = element("values");
-    const found = await answer.json();
-    if (!answer.ok) {
-      target.textContent = found.message;
-      return;
+    mark.setPosition(coordinate);
+    target.setAttribute("aria-busy", "true");
+    const shown = await valuesAt(...ol.proj.toLonLat(coordinate));
+    if (number !== asked) return;
+    target.replaceChildren(shown);
+    target.removeAttribute("aria-busy");
+  }
+
+  async function valuesAt(lon, lat) {
+    if (lon < west || lon > east || lat < south || lat > north) return "There is nothing here.";
+    const query = times.length ? `?time=${encodeURIComponent(times[state.time])}` : "";
+    try {
+      const answer = await fetch(`${settings.point}${lon.toFixed(7)},${lat.toFixed(7)}${query}`);
+      const found = await answer.json();
+      return answer.ok ? tableOf(lon, lat, found) : found.message;
+    } catch {
+      return "The values could not be had. Click again.";
     }
+  }
+
+  function tableOf(lon, lat, found) {
     const rows = [["lon, lat", `${lon.toFixed(5)}, ${lat.toFixed(5)}`]];
     if (found.time) rows.push(["date", found.time]);
     found.band_names.forEach((name, i) => rows.push([name, found.values[i] === null ? "no data" : String(found.values[i])]));
@@ -138,11 +179,12 @@
     for (const [name, value] of rows) {
       const row = table.insertRow();
       const head = document.createElement("th");
+      head.scope = "row";
       head.textContent = name;
       row.append(head);
       row.insertCell().textContent = value;
     }
-    target.replaceChildren(table);
+    return table;
   }
 
   async function copy(text, button) {
@@ -158,6 +200,7 @@
   }
 
   if (!readAddress()) showAll();
+  layer.setSource(newSource());
   if (times.length) {
     element("dates").hidden = false;
     element("dates").querySelector(".row").hidden = times.length === 1;
@@ -167,13 +210,11 @@
     element("later").addEventListener("click", () => setTime(state.time + 1));
   }
   element("opacity").addEventListener("input", (event) => setOpacity(Number(event.target.value)));
-  element("again").addEventListener("click", reload);
+  element("again").addEventListener("click", load);
   document.querySelectorAll(".copy").forEach((button) => {
     button.addEventListener("click", () => copy(button.dataset.address, button));
   });
   element("link").addEventListener("click", (event) => copy(new URL(address(), location).href, event.target));
-  source.on("tileloaderror", (event) => drawing.failed.add(event.tile.getKey()));
-  source.on("tileloadend", (event) => drawing.failed.delete(event.tile.getKey()));
   map.on("precompose", () => { drawing.drawn = drawing.wanted; });
   map.on("movestart", () => tell("loading"));
   map.on("rendercomplete", drawn);
