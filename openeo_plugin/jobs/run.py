@@ -32,6 +32,7 @@ from openeo_plugin.results.copies import Copies, changed
 from openeo_plugin.results.documents import result_documents
 
 _LOG = logging.getLogger(__name__)
+_ABOUT_FILES = ("StorageFailure", "StorageQuotaExceeded")
 _STORAGE_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota of the disk is used up",
@@ -107,15 +108,23 @@ class _Run:
         self._store(assets, plan)
 
     def told(self, error: OpenEOError) -> OpenEOError:
-        """The error, with what there is to be had in spite of it."""
-        if error.code != UNREADABLE or not kept_places(self.kept.folder):
-            return error
-        more = " What could be computed can be downloaded as partial results (`partial=true`)."
-        return OpenEOError(error.code, node=error.node, message=error.plain_message + more)
+        """The error with the node that it is about, what to do, and what there is to be had in spite of it."""
+        node, more = error.node, ""
+        if error.code in _ABOUT_FILES and node is None and "plan" in self.__dict__ and len(self.plan.results) == 1:
+            node = self.plan.results[0].node
+        if error.code == UNREADABLE:
+            more = " Leave the file out by other extents or bands, or report it to the operator."
+            if kept_places(self.kept.folder):
+                more += " What could be computed can be downloaded as partial results (`partial=true`)."
+        return OpenEOError(error.code, node=node, message=error.plain_message + more)
+
+    @cached_property
+    def plan(self) -> Plan:
+        return self.backend.driver.plan(self.job.process, self.job.owner)
 
     def _computed(self) -> tuple[list[Asset], Plan]:
         self.report.begin("planning", "Planning: the process is checked, no pixel is read yet.")
-        plan = self.backend.driver.plan(self.job.process, self.job.owner)
+        plan = self.plan
         cost = plan.estimate()
         if self.job.log_level == "debug":
             settings = self.backend.settings

@@ -102,8 +102,26 @@ def load_collection(
     items = [item for item in items if within(item["properties"]["datetime"], start, end)]
     items = [item for item in items if _passes(item, properties)]
     lattice = lattice_of(document.get("openeo:lattices", {}), names)
-    cube = item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document), lattice=lattice)
-    return cube if zones is None else within_zones(environment.node, cube, zones)
+    try:
+        cube = item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document), lattice=lattice)
+        return cube if zones is None else within_zones(environment.node, cube, zones)
+    except OpenEOError as error:
+        raise _with_what_there_is(error, document) from None
+
+
+def _with_what_there_is(error: OpenEOError, document: dict[str, Any]) -> OpenEOError:
+    """Where there is no data: what the collection has."""
+    extent = document.get("extent", {})
+    if error.code != "NoDataAvailable" or not extent:
+        return error
+    box = extent["spatial"]["bbox"][0]
+    (west, south), (east, north) = box[:2], box[len(box) // 2 :][:2]
+    first, last = (moment or "today" for moment in extent["temporal"]["interval"][0])
+    message = (
+        f"There is no data for the given extents. The collection has some from {first} to {last}, between the "
+        f"longitudes {west:g} and {east:g} and the latitudes {south:g} and {north:g}."
+    )
+    return OpenEOError(error.code, node=error.node, message=message)
 
 
 def extent_of(extent: Any, node: str, process_id: str) -> tuple[BoundingBox | None, Zones | None]:

@@ -157,7 +157,7 @@ def _reprojected(grid: Grid, crs: CRS, sizes: tuple[float, ...]) -> Grid:
 
 def _refuse_huge(rows: int, columns: int) -> None:
     if rows * columns > MAX_PIXELS:
-        reason = f"this resolution gives {rows} x {columns} pixels."
+        reason = f"this resolution gives {rows} x {columns} pixels. Ask for a coarser one, or for a smaller extent."
         raise OpenEOError("ProcessGraphComplexity", reason=reason)
 
 

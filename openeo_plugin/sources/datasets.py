@@ -22,7 +22,7 @@ from openeo_plugin.cube.pixels import Array
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.layers import Layer
 from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
-from openeo_plugin.sources.tiff_blocks import Rectangle, TiffBlocks, UndecodableError, open_blocks
+from openeo_plugin.sources.tiff_blocks import DamagedError, Rectangle, TiffBlocks, UndecodableError, open_blocks
 
 type Dataset = DatasetReader | RemoteDataset
 MAX_OPEN = 192
@@ -110,6 +110,8 @@ def read(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | 
     """
     try:
         found = _read_blocks(layer, overview, rectangle, out)
+    except DamagedError as error:
+        raise _unreadable(layer, rectangle, str(error)) from None
     except (UndecodableError, RasterioError, OSError):
         found = None  # GDAL tells what is wrong, or can read it
     return _read_by_gdal(layer, overview, rectangle, out) if found is None else found
@@ -118,7 +120,7 @@ def read(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | 
 def _read_blocks(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | None) -> Array | None:
     """The pixels if the file is of a usual kind; else None."""
     blocks = _blocks(layer.path, overview)
-    if blocks is None or layer.index > blocks.layout.counts.shape[0]:
+    if blocks is None or layer.index > blocks.layout.counts.shape[0] or not _holds(blocks.layout.shape, rectangle):
         return None
     fits = out is not None and out.dtype == blocks.layout.dtype and out.flags.c_contiguous
     values = out if out is not None and fits else np.empty(rectangle[2:], blocks.layout.dtype)
@@ -159,18 +161,31 @@ def _read_by_gdal(layer: Layer, overview: int | None, rectangle: Rectangle, out:
     window = FileWindow(column, row, columns, rows)
     try:
         source = dataset(layer.path, overview)
+        if isinstance(source, DatasetReader) and not (layer.index <= source.count and _holds(source.shape, rectangle)):
+            raise _unreadable(layer, rectangle, "it is not the file that was imported; import it again")
         if out is not None and out.dtype == np.dtype(source.dtypes[layer.index - 1]):
             return source.read(layer.index, window=window, out=out)
         values = source.read(layer.index, window=window)
     except (RasterioError, OSError) as error:
-        where = f"rows {row} to {row + rows}, columns {column} to {column + columns}"
         cause = error.__cause__ or error
-        reason = str(cause).replace(layer.path, Path(layer.path).name)
-        raise OpenEOError("SourceUnreadable", file=_name(layer), window=where, reason=reason) from None
+        reason = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+        raise _unreadable(layer, rectangle, reason.replace(layer.path, Path(layer.path).name)) from None
     if out is None:
         return values
     out[...] = values
     return out
+
+
+def _holds(shape: tuple[int, ...], rectangle: Rectangle) -> bool:
+    """Whether a raster of so many rows and columns holds a rectangle."""
+    row, column, rows, columns = rectangle
+    return row + rows <= shape[-2] and column + columns <= shape[-1]
+
+
+def _unreadable(layer: Layer, rectangle: Rectangle, reason: str) -> OpenEOError:
+    row, column, rows, columns = rectangle
+    where = f"rows {row} to {row + rows}, columns {column} to {column + columns}"
+    return OpenEOError("SourceUnreadable", file=_name(layer), window=where, reason=f"{reason.rstrip('.')}.")
 
 
 def _name(layer: Layer) -> str:

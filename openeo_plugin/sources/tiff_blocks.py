@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import zlib
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -39,6 +41,10 @@ class UndecodableError(Exception):
     """A block is missing or can't be decoded here."""
 
 
+class DamagedError(Exception):
+    """The bytes of a block are not what was written. (GDAL may not notice: it need not look at their checksum.)"""
+
+
 class TiffBlocks:
     """One raster of a file: the full resolution or an overview. Safe to use from many threads."""
 
@@ -51,7 +57,7 @@ class TiffBlocks:
         """Fill `out`, contiguous (rows, columns) of the layout's type, from a rectangle inside of the raster.
 
         band: index from 0.
-        Raises: UndecodableError, `out` is undefined then; OSError.
+        Raises: UndecodableError, DamagedError, `out` is undefined then; OSError.
         """
         row, column, rows, columns = rectangle
         height, width = self.layout.block
@@ -121,6 +127,8 @@ class TiffBlocks:
         try:
             made = decode(packed, out=view)
         except RuntimeError as error:
+            if layout.compression != ZSTD:
+                _require_sound(packed)
             raise UndecodableError from error
         if len(made) != target.nbytes:
             raise UndecodableError
@@ -130,6 +138,14 @@ class TiffBlocks:
         file = _FILES.opened(self._serial, self._path)  # held, so that it stays open
         if os.preadv(file.fileno(), [view], offset) != len(view):
             raise UndecodableError
+
+
+def _require_sound(packed: Any) -> None:
+    """Raises: DamagedError, if the bytes of a block don't make sense, or don't match their checksum."""
+    try:
+        zlib.decompressobj().decompress(packed)
+    except zlib.error as error:
+        raise DamagedError(f"a block is damaged ({str(error).rpartition(': ')[2]})") from error
 
 
 def open_blocks(path: str, directory: int) -> TiffBlocks | None:

@@ -144,6 +144,30 @@ def test_a_block_that_is_damaged_is_named_with_its_file_and_place(tmp_path: Path
     assert "rows 16 to 32, columns 32 to 64" in raised.value.message
 
 
+def test_a_block_whose_bytes_do_not_match_their_checksum_is_found_even_if_gdal_would_not_notice(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "scene" / "a.tif", values=values("uint16"), compress="deflate", **TILED)
+    blocks = blocks_of(path)
+    assert blocks is not None
+    with path.open("r+b") as file:
+        file.seek(int(blocks.layout.offsets[0, 1, 1] + blocks.layout.counts[0, 1, 1] - 1))
+        last = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([last[0] ^ 0xFF]))
+    with pytest.raises(
+        OpenEOError, match=r"rows 16 to 32, columns 32 to 64: a block is damaged \(incorrect data check\)"
+    ):
+        datasets.read(layer(path), None, (16, 32, 16, 32))
+
+
+@pytest.mark.parametrize("tiles", [TILED, {}])
+def test_a_file_that_was_replaced_by_a_smaller_one_is_told(tmp_path: Path, tiles: dict[str, Any]) -> None:
+    path = write_tif(tmp_path / "a.tif", values=values("uint16")[:, :40, :40], **tiles)
+    with pytest.raises(OpenEOError, match="not the file that was imported"):
+        datasets.read(layer(path), None, (0, 64, 32, 32))
+    with pytest.raises(OpenEOError, match="not the file that was imported"):
+        datasets.read(layer(path, index=2), None, (0, 0, 32, 32))
+
+
 def test_a_file_that_was_cut_short_is_not_read_beyond_its_end(tmp_path: Path) -> None:
     path = write_tif(tmp_path / "a.tif", values=values("uint16"), compress="deflate", **TILED)
     blocks = blocks_of(path)
