@@ -17,14 +17,17 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, SpatialDimension
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Array, Block
+from openeo_plugin.cube.vector_cube import VectorCube
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.coverage import Coverage
 from openeo_plugin.formats.netcdf_head import band_attributes, write_coordinates
+from openeo_plugin.formats.netcdf_vector import vector_file
 from openeo_plugin.formats.options import FILENAME_PREFIX, checked
 from openeo_plugin.formats.part_file import NewFiles, require_room, storage_failures
 from openeo_plugin.formats.stored_type import StoredType, as_stored, stored_type, stored_values
 from openeo_plugin.formats.times import span_of_labels
+from openeo_plugin.formats.vector_file import stored
 
 _MEDIA_TYPE = "application/x-netcdf"
 _CHUNK = 512
@@ -67,7 +70,9 @@ _DESCRIPTION = (
     "One netCDF-4 file (CF-1.8) for the whole cube. Every band is a variable named like it, with its own data type and "
     "nodata as _FillValue (NaN for real numbers, for which null and NaN are the same); a cube without bands is the "
     "variable `data`. The other dimensions keep their order. Dates become CF times, other labels strings. The values "
-    "are those of the cube: scale and offset stand in `openeo_scale` and `openeo_offset`, which readers don't apply."
+    "are those of the cube: scale and offset stand in `openeo_scale` and `openeo_offset`, which readers don't apply. "
+    "Of a vector cube the geometries are stored by CF-1.8, too (points over time as time series; geometries of several "
+    "kinds as WKT), and properties as variables."
 )
 
 
@@ -78,7 +83,7 @@ class NetCDFFormat:
     name: str = "netCDF"
     title: str = "Network Common Data Form (netCDF)"
     description: str = _DESCRIPTION
-    gis_data_types: tuple[str, ...] = ("raster",)
+    gis_data_types: tuple[str, ...] = ("raster", "vector")
     media_type: str = _MEDIA_TYPE
     extension: str = ".nc"
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PARAMETERS)
@@ -90,6 +95,17 @@ class NetCDFFormat:
         _require_suitable(description)
         level = values["zlevel"] if values["compress"] == "DEFLATE" else 0
         return NetCDFWriter(description, folder, values.get("filename_prefix", name), level, self.notes)
+
+    def check_vector(self, cube: VectorCube, options: Mapping[str, Any]) -> None:
+        """Refuse what can't be stored; see `VectorFormat`."""
+        checked(self.parameters, options)
+
+    def write_vector(self, cube: VectorCube, folder: Path, name: str, options: Mapping[str, Any]) -> list[Asset]:
+        """One file; see `VectorFormat`."""
+        stem = checked(self.parameters, options).get("filename_prefix", name)
+        with _hdf5(folder):
+            data = vector_file(cube, stem, self.notes)
+        return [stored(cube, data, folder, f"{stem}.nc", _MEDIA_TYPE)]
 
 
 def _require_suitable(description: CubeDescription) -> None:
@@ -183,8 +199,8 @@ class NetCDFWriter:
         dataset.set_fill_off()  # every window is written once: filling chunks before would write everything twice
         dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc"), **self._notes})
         mapped = write_coordinates(dataset, self._description)
-        for name, band, stored in zip(self._variables, self._description.bands, self._types, strict=True):
-            variable = dataset.createVariable(name, stored.dtype, self._axes.names, **self._storage(stored))
+        for name, band, type_ in zip(self._variables, self._description.bands, self._types, strict=True):
+            variable = dataset.createVariable(name, type_.dtype, self._axes.names, **self._storage(type_))
             variable.set_auto_maskandscale(False)
             variable.setncatts(band_attributes(band, mapped=mapped))
 

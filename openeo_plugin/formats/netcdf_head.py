@@ -34,7 +34,7 @@ def write_coordinates(dataset: netCDF4.Dataset, description: CubeDescription) ->
             _write_spatial(dataset, dimension, description.grid)
             spatial += 1
         elif not isinstance(dimension, BandsDimension):
-            _write_labels(dataset, dimension)
+            write_labels(dataset, dimension)
     if spatial != 2 or description.grid.crs is None or "crs" in description.names:
         return False
     variable = dataset.createVariable("crs", "i4", ())
@@ -95,7 +95,8 @@ def _write_spatial(dataset: netCDF4.Dataset, dimension: SpatialDimension, grid: 
     variable.setncatts(attributes)
 
 
-def _write_labels(dataset: netCDF4.Dataset, dimension: LabelledDimension) -> None:
+def write_labels(dataset: netCDF4.Dataset, dimension: LabelledDimension) -> None:
+    """A dimension with its coordinates: times, numbers, or else texts."""
     dataset.createDimension(dimension.name, len(dimension.labels))
     times = since_epoch(dimension.labels) if dimension.type == "temporal" else None
     if times is not None:
