@@ -106,7 +106,8 @@ def _names(action: argparse.Action) -> set[str]:
 
 
 def _argument(action: argparse.Action) -> tuple[str, str]:
-    shown = "\\|".join(action.choices) if action.choices else action.metavar or action.dest.upper()
+    name = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar
+    shown = "\\|".join(action.choices) if action.choices else name or action.dest.upper()
     if not action.option_strings:
         written = shown if action.choices else action.dest.upper()
         return code(f"[{written}]" if action.nargs == "?" else written).replace("\\|", "|"), action.help or ""
