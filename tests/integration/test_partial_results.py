@@ -111,6 +111,7 @@ def test_a_running_job_offers_the_windows_it_has_computed(server: Server, tmp_pa
     worker, id = start_stalling_job(server, process)
     document = server.partial(id)
     assert document["openeo:status"] == "running"
+    assert str(server.instance.folder) not in str(document)
     assert list(document["assets"]) == ["partial_result.tif"]
     asset = document["assets"]["partial_result.tif"]
     covered = (3 * 512 * 512 - 512 * (1536 - 1100) + 512 * 512) / 1100**2
