@@ -1,8 +1,8 @@
 """From the window of one grid to another grid: by whole pixels where the grids share a lattice, else by a mesh.
 
 The mesh of coordinates has a node every 16 pixels, anchored at the index of the target *grid*, not of the window:
-so a pixel's source coordinate never depends on how the extent was cut. Its error stays below 3e-5 pixels for
-transformations between the usual CRSs at the scale of a window.
+so a pixel's source coordinate never depends on how the extent was cut. Between the nodes it is a cubic, whose error
+stays below 1e-8 pixels for transformations between the usual CRSs at the scale of a scene.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
 
 
 def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
-    first_row, last_row = window.y // MESH_PX, (window.y + window.height - 1) // MESH_PX + 1
-    first_column, last_column = window.x // MESH_PX, (window.x + window.width - 1) // MESH_PX + 1
+    first_row, last_row = window.y // MESH_PX - 1, (window.y + window.height - 1) // MESH_PX + 2
+    first_column, last_column = window.x // MESH_PX - 1, (window.x + window.width - 1) // MESH_PX + 2
     columns, rows = np.meshgrid(
         np.arange(first_column, last_column + 1) * float(MESH_PX), np.arange(first_row, last_row + 1) * float(MESH_PX)
     )

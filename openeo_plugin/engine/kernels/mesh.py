@@ -8,32 +8,95 @@ import numpy as np
 
 @nb.njit(nogil=True, cache=True)
 def interpolate(mesh_x, mesh_y, first_row, first_column, spacing, y0, x0, out_x, out_y):  # type: ignore[no-untyped-def]
-    """Bilinear interpolation of mesh nodes at the pixel centres of a window.
+    """Interpolation of mesh nodes at the pixel centres of a window: cubic from 4 x 4 nodes, so that the curvature of a
+    projection is followed; bilinear in cells around which the mesh breaks off or jumps.
 
     A pixel's value depends on its index (y0 + row, x0 + column) only, never on the window.
 
     Args:
-        mesh_x, mesh_y: float64 (nodes down, nodes across); node (first_row, first_column) comes first.
+        mesh_x, mesh_y: float64 (nodes down, nodes across), from one node before the window's first cell to one behind
+            the last; node (first_row, first_column) comes first.
         spacing: pixels between nodes.
         y0, x0: index of the window's first pixel on its grid.
         out_x, out_y: float64 (rows, columns), written.
     """
-    for row in range(out_x.shape[0]):
+    rows, columns = out_x.shape
+    weights = _cubic_weights(spacing)
+    line_x, line_y = np.empty(mesh_x.shape[1]), np.empty(mesh_x.shape[1])
+    smooth = _smooth_cells(mesh_x, mesh_y)
+    for row in range(rows):
         y = y0 + row
-        j = y // spacing
-        v = (y - j * spacing + 0.5) / spacing
-        j -= first_row
-        for column in range(out_x.shape[1]):
-            x = x0 + column
-            i = x // spacing
-            u = (x - i * spacing + 0.5) / spacing
-            i -= first_column
-            out_x[row, column] = (mesh_x[j, i] * (1 - u) + mesh_x[j, i + 1] * u) * (1 - v) + (
-                mesh_x[j + 1, i] * (1 - u) + mesh_x[j + 1, i + 1] * u
-            ) * v
-            out_y[row, column] = (mesh_y[j, i] * (1 - u) + mesh_y[j, i + 1] * u) * (1 - v) + (
-                mesh_y[j + 1, i] * (1 - u) + mesh_y[j + 1, i + 1] * u
-            ) * v
+        j = y // spacing - first_row
+        m = y % spacing
+        for i in range(line_x.size):
+            line_x[i] = _across(mesh_x[j - 1, i], mesh_x[j, i], mesh_x[j + 1, i], mesh_x[j + 2, i], weights, m)
+            line_y[i] = _across(mesh_y[j - 1, i], mesh_y[j, i], mesh_y[j + 1, i], mesh_y[j + 2, i], weights, m)
+        for cell in range(x0 // spacing, (x0 + columns - 1) // spacing + 1):
+            i, left = cell - first_column, cell * spacing - x0
+            start, stop = max(0, left), min(columns, left + spacing)
+            if smooth[j, i]:
+                _cubic(line_x[i - 1 : i + 3], weights, start - left, out_x[row, start:stop])
+                _cubic(line_y[i - 1 : i + 3], weights, start - left, out_y[row, start:stop])
+            else:
+                v = (m + 0.5) / spacing
+                _bilinear(mesh_x[j : j + 2, i : i + 2], v, spacing, start - left, out_x[row, start:stop])
+                _bilinear(mesh_y[j : j + 2, i : i + 2], v, spacing, start - left, out_y[row, start:stop])
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _across(a, b, c, d, weights, m):  # type: ignore[no-untyped-def]
+    return a * weights[0, m] + b * weights[1, m] + c * weights[2, m] + d * weights[3, m]
+
+
+@nb.njit(nogil=True, cache=True)
+def _cubic(nodes, weights, first, out):  # type: ignore[no-untyped-def]
+    a, b, c, d = nodes[0], nodes[1], nodes[2], nodes[3]
+    for x in range(out.size):
+        out[x] = _across(a, b, c, d, weights, first + x)
+
+
+@nb.njit(nogil=True, cache=True)
+def _bilinear(nodes, v, spacing, first, out):  # type: ignore[no-untyped-def]
+    for x in range(out.size):
+        u = (first + x + 0.5) / spacing
+        above = nodes[0, 0] * (1 - u) + nodes[0, 1] * u
+        out[x] = above * (1 - v) + (nodes[1, 0] * (1 - u) + nodes[1, 1] * u) * v
+
+
+@nb.njit(nogil=True, cache=True)
+def _cubic_weights(spacing):  # type: ignore[no-untyped-def]
+    """Of Lagrange's polynomial through four nodes, for the pixel centres between the inner two: (4, spacing)."""
+    weights = np.empty((4, spacing))
+    for m in range(spacing):
+        u = (m + 0.5) / spacing
+        weights[0, m] = -u * (u - 1) * (u - 2) / 6
+        weights[1, m] = (u + 1) * (u - 1) * (u - 2) / 2
+        weights[2, m] = -(u + 1) * u * (u - 2) / 2
+        weights[3, m] = (u + 1) * u * (u - 1) / 6
+    return weights
+
+
+@nb.njit(nogil=True, cache=True)
+def _smooth_cells(mesh_x, mesh_y):  # type: ignore[no-untyped-def]
+    """Bool (nodes down, nodes across): whether the 4 x 4 nodes around the cell behind a node are finite and even."""
+    smooth = np.zeros(mesh_x.shape, np.bool_)
+    for j in range(1, mesh_x.shape[0] - 2):
+        for i in range(1, mesh_x.shape[1] - 2):
+            even = True
+            for k in range(-1, 3):
+                even &= _is_even(mesh_x[j + k, i - 1], mesh_x[j + k, i], mesh_x[j + k, i + 1], mesh_x[j + k, i + 2])
+                even &= _is_even(mesh_y[j + k, i - 1], mesh_y[j + k, i], mesh_y[j + k, i + 1], mesh_y[j + k, i + 2])
+                even &= _is_even(mesh_x[j - 1, i + k], mesh_x[j, i + k], mesh_x[j + 1, i + k], mesh_x[j + 2, i + k])
+                even &= _is_even(mesh_y[j - 1, i + k], mesh_y[j, i + k], mesh_y[j + 1, i + k], mesh_y[j + 2, i + k])
+            smooth[j, i] = even
+    return smooth
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _is_even(a, b, c, d):  # type: ignore[no-untyped-def]
+    """Whether three steps are about as long as one another. Not if a node is not finite."""
+    most = 1 + 0.5 * abs(c - b)
+    return abs((b - a) - (c - b)) <= most and abs((d - c) - (c - b)) <= most
 
 
 @nb.njit(nogil=True, cache=True)

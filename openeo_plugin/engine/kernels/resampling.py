@@ -53,7 +53,7 @@ def convolution(source, row0, column0, at_x, at_y, scale_x, scale_y, kind, radiu
         out: floating point, written.
     """
     reach_x, reach_y = radius / scale_x, radius / scale_y
-    weights = np.empty(int(2 * reach_x) + 3)
+    across, down = np.empty(int(2 * reach_x) + 3), np.empty(int(2 * reach_y) + 3)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             px, py = at_x[y, x], at_y[y, x]
@@ -63,19 +63,45 @@ def convolution(source, row0, column0, at_x, at_y, scale_x, scale_y, kind, radiu
             cx, cy = px - 0.5, py - 0.5
             left, right = max(0, int(math.floor(cx - reach_x)) + 1), min(columns - 1, int(math.ceil(cx + reach_x)) - 1)
             top, bottom = max(0, int(math.floor(cy - reach_y)) + 1), min(rows - 1, int(math.ceil(cy + reach_y)) - 1)
-            for i in range(left, right + 1):
-                weights[i - left] = _weight(kind, (i - cx) * scale_x)
+            width, height = right - left + 1, bottom - top + 1
+            norm_x = _fill_weights(kind, left - cx, scale_x, across[:width])
+            norm_y = _fill_weights(kind, top - cy, scale_y, down[:height])
+            part = source[top - row0 : bottom - row0 + 1, left - column0 : right - column0 + 1]
             total = 0.0
-            norm = 0.0
-            for j in range(top, bottom + 1):
-                wy = _weight(kind, (j - cy) * scale_y)
-                for i in range(left, right + 1):
-                    value = source[j - row0, i - column0]
-                    if value == value:
-                        w = wy * weights[i - left]
-                        total += w * value
-                        norm += w
+            norm = norm_x * norm_y
+            for j in range(height):
+                line = 0.0
+                for i in range(width):
+                    line += across[i] * part[j, i]
+                total += down[j] * line
+            if total != total:  # a null among them, so once more without it
+                total, norm = _without_nulls(part, across, down)
             out[y, x] = total / norm if abs(norm) > 1e-9 else np.nan
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _fill_weights(kind, first, scale, weights):  # type: ignore[no-untyped-def]
+    """Weights at distances of first, first + 1, ... source pixels; returns their sum."""
+    total = 0.0
+    for k in range(weights.size):
+        weights[k] = _weight(kind, (first + k) * scale)
+        total += weights[k]
+    return total
+
+
+@nb.njit(nogil=True, cache=True)
+def _without_nulls(part, across, down):  # type: ignore[no-untyped-def]
+    """(weighted sum of what is not NaN, sum of its weights)."""
+    total = 0.0
+    norm = 0.0
+    for j in range(part.shape[0]):
+        for i in range(part.shape[1]):
+            value = part[j, i]
+            if value == value:
+                weight = down[j] * across[i]
+                total += weight * value
+                norm += weight
+    return total, norm
 
 
 @nb.njit(nogil=True, cache=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from openeo_plugin.cube.bands import Band
+from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, Label, LabelledDimension
 from openeo_plugin.cube.pixels import Block, Lanes, Pixels, stack
@@ -207,7 +208,9 @@ def joined(pixels: list[Pixels], axis: int) -> Pixels:
         return pixels[0].with_values(lambda a: np.expand_dims(a, axis))
     sentinels = {repr(p.nodata) for p in pixels}
     if all(p.mask is None and p.palette is None for p in pixels) and len(sentinels) == 1:
-        return Pixels(np.stack([p.values for p in pixels], axis), pixels[0].nodata)
+        dtype = np.result_type(*{p.values.dtype for p in pixels})
+        shape = (*pixels[0].shape[:axis], len(pixels), *pixels[0].shape[axis:])
+        return Pixels(np.stack([p.values for p in pixels], axis, out=empty(shape, dtype)), pixels[0].nodata)
     return stack(pixels).with_values(lambda a: np.moveaxis(a, 0, axis)).settled(exact=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,11 +101,22 @@ def _padded(values: Array, rows: Array, columns: Array, border: str | float) -> 
     whole = len(rows) == height and len(columns) == width
     if whole and rows[0] == 0 and columns[0] == 0 and rows[-1] == height - 1 and columns[-1] == width - 1:
         return np.ascontiguousarray(values)
-    padded = values[..., np.clip(rows, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)[None, :]]
-    outside = (rows < 0)[:, None] | (columns < 0)[None, :]
-    if outside.any() and not isinstance(border, str):
-        padded[..., outside] = border
+    wide = empty((*values.shape[:-1], len(columns)), values.dtype)
+    for first, end in _runs(columns):
+        start = max(0, columns[first])
+        wide[..., first:end] = values[..., start : start + end - first]
+    shape = (*values.shape[:-2], len(rows), len(columns))
+    padded = np.take(wide, np.clip(rows, 0, height - 1), -2, empty(shape, values.dtype), "clip")
+    if not isinstance(border, str):
+        padded[..., rows < 0, :] = border
+        padded[..., columns < 0] = border
     return padded
+
+
+def _runs(indices: Array) -> Iterator[tuple[int, int]]:
+    """(first, end) of stretches of indices that follow one another."""
+    breaks = np.flatnonzero(np.diff(indices) != 1) + 1
+    yield from itertools.pairwise([0, *breaks.tolist(), len(indices)])
 
 
 def apply_kernel(node: str, cube: Operator, kernel: Array, border: str | float, replace_invalid: float) -> Operator:

@@ -33,6 +33,7 @@ AREAS = {
     "med": (k.QUANTILE, 0.5),
     "q3": (k.QUANTILE, 0.75),
 }
+_ALMOST_WHOLE_PX = 0.05
 METHODS = ("near", *CONVOLUTIONS, *AREAS)
 
 
@@ -132,7 +133,18 @@ def resample(node: str, cube: Operator, grid: Grid, method: str) -> Operator:
         for b in description.bands
     )
     described = replace(description, grid=grid, bands=bands, free=False)
-    return pin(Resample(node, (cube,), described, method, scale_between(grid, description.grid)))
+    scale_x, scale_y = scale_between(grid, description.grid)
+    if method in CONVOLUTIONS:
+        scale_x, scale_y = _whole(scale_x), _whole(scale_y)
+    return pin(Resample(node, (cube,), described, method, (scale_x, scale_y)))
+
+
+def _whole(scale: float) -> float:
+    """A scale that is almost one to a whole number is meant so: a kernel as wide as that, as GDAL has it, too."""
+    if not 0 < scale < 1:
+        return scale
+    pixels = round(1 / scale)
+    return 1 / pixels if abs(1 / scale - pixels) < _ALMOST_WHOLE_PX else scale
 
 
 def scale_between(target: Grid, source: Grid) -> tuple[float, float]:

@@ -1,0 +1,107 @@
+"""Coordinates of one grid on another are exact, whatever window asks; what is resampled by them is what GDAL makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from rasterio.warp import Resampling, reproject
+
+from openeo_plugin.cube.grid import Grid, Window
+from openeo_plugin.engine.kernels import resampling
+from openeo_plugin.engine.kernels.mesh import interpolate
+from openeo_plugin.engine.operators.resample import _whole, scale_between
+from openeo_plugin.engine.windows import coordinates
+
+SOURCE = GeoBox((400, 500), Affine(10, 0, 677_000, 0, -10, 5_155_000), "EPSG:32632")
+LAEA = GeoBox((190, 230), Affine(30, 0, 4_420_500, 0, -30, 2_603_000), "EPSG:3035")
+
+
+def exact(window: Window, source: Grid) -> tuple[np.ndarray, np.ndarray]:
+    columns, rows = np.meshgrid(
+        np.arange(window.x, window.x + window.width) + 0.5, np.arange(window.y, window.y + window.height) + 0.5
+    )
+    x, y = window.grid.affine @ (columns, rows)
+    moved = Transformer.from_crs(str(window.grid.crs), str(source.crs), always_xy=True).transform(x, y)
+    at_x, at_y = ~source.affine @ moved
+    return np.asarray(at_x), np.asarray(at_y)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        LAEA,
+        GeoBox((300, 200), Affine(1e-4, 0, 11.3, 0, -1e-4, 46.53), "EPSG:4326"),
+        GeoBox((256, 256), Affine(38.2, 0, 1_258_000, 0, -38.2, 5_868_000), "EPSG:3857"),
+    ],
+    ids=["LAEA", "degrees", "Mercator"],
+)
+def test_coordinates_are_those_of_the_projection_to_a_millionth_of_a_pixel(target: Grid) -> None:
+    window = Window(target, 3, 21, 170, 101)
+    for own, true in zip(coordinates(window, SOURCE), exact(window, SOURCE), strict=True):
+        assert np.abs(own - true).max() < 1e-6
+
+
+def test_a_pixel_has_the_same_coordinates_in_every_window() -> None:
+    whole = coordinates(Window(LAEA, 0, 0, 190, 230), SOURCE)
+    part = coordinates(Window(LAEA, 15, 33, 50, 64), SOURCE)
+    for all_, some in zip(whole, part, strict=True):
+        assert np.array_equal(all_[15:65, 33:97], some)
+
+
+def test_where_a_mesh_jumps_its_neighbours_stay_exact() -> None:
+    nodes_x, nodes_y = np.meshgrid(np.arange(-1.0, 9.0) * 16, np.arange(-1.0, 4.0) * 16)
+    nodes_x[:, 6:] -= 36_000  # the date line between the nodes at 64 and 80
+    out_x, out_y = np.empty((32, 112)), np.empty((32, 112))
+    interpolate(nodes_x, nodes_y, -1, -1, 16, 0, 0, out_x, out_y)
+    assert np.allclose(out_x[:, :64], np.arange(64) + 0.5, rtol=0, atol=1e-9)
+    assert np.allclose(out_x[:, 80:], np.arange(80, 112) + 0.5 - 36_000, rtol=0, atol=1e-9)
+    assert np.allclose(out_y, np.arange(32)[:, None] + 0.5, rtol=0, atol=1e-9)
+
+
+def test_where_a_mesh_breaks_off_what_is_left_stays_finite() -> None:
+    nodes_x, nodes_y = np.meshgrid(np.arange(-1.0, 9.0) * 16, np.arange(-1.0, 4.0) * 16)
+    nodes_x[:, 7:] = np.inf
+    out_x, out_y = np.empty((32, 112)), np.empty((32, 112))
+    interpolate(nodes_x, nodes_y, -1, -1, 16, 0, 0, out_x, out_y)
+    assert np.allclose(out_x[:, :80], np.arange(80) + 0.5, rtol=0, atol=1e-9)
+    assert not np.isfinite(out_x[:, 96:]).any()
+
+
+@pytest.mark.parametrize("method", ["bilinear", "cubic"])
+def test_resampled_values_are_those_of_gdal_with_exact_coordinates(method: str) -> None:
+    values = np.random.default_rng(5).normal(1000, 200, SOURCE.shape)
+    scale_x, scale_y = (_whole(s) for s in scale_between(LAEA, SOURCE))
+    assert (scale_x, scale_y) == (1 / 3, 1 / 3)
+    at = coordinates(Window(LAEA, 0, 0, *LAEA.shape), SOURCE)
+    kind = {"bilinear": resampling.BILINEAR, "cubic": resampling.CUBIC}[method]
+    own, gdal = np.empty(LAEA.shape), np.full(LAEA.shape, np.nan)
+    resampling.convolution(values, 0, 0, at[0], at[1], scale_x, scale_y, kind, resampling.RADIUS[kind], 400, 500, own)
+    reproject(
+        values, gdal, src_transform=SOURCE.affine, src_crs="EPSG:32632", dst_transform=LAEA.affine,
+        dst_crs="EPSG:3035", resampling=Resampling[method], dst_nodata=np.nan, tolerance=0, XSCALE=1 / 3, YSCALE=1 / 3,
+    )  # fmt: skip
+    both = ~np.isnan(own) & ~np.isnan(gdal)
+    assert both.sum() > 10_000
+    assert np.abs(own[both] / gdal[both] - 1).max() < 1e-9
+
+
+def test_a_scale_near_one_to_a_whole_number_is_taken_for_it() -> None:
+    assert _whole(1 / 2.96) == 1 / 3
+    assert _whole(1 / 2.9) == 1 / 2.9
+    assert _whole(0.98) == 1
+    assert _whole(1.7) == 1.7
+    assert _whole(0.0) == 0.0
+
+
+@pytest.mark.parametrize("kind", [resampling.BILINEAR, resampling.CUBIC, resampling.LANCZOS])
+def test_nulls_have_no_weight(kind: int) -> None:
+    values = np.full((20, 20), 3.0, np.float32)
+    values[5:9, 5:11] = np.nan
+    y, x = np.meshgrid(np.arange(0.7, 19, 1.3), np.arange(0.4, 19, 1.3), indexing="ij")
+    out = np.empty(x.shape, np.float32)
+    resampling.convolution(values, 0, 0, x, y, 0.7, 0.7, kind, resampling.RADIUS[kind], 20, 20, out)
+    assert np.isfinite(out).sum() > 0.9 * out.size
+    assert np.allclose(out[np.isfinite(out)], 3, rtol=1e-5)
