@@ -22,6 +22,7 @@ from services.axes import Axes, axes_of
 from services.dates import selection
 from services.geotiff import geotiff
 from services.served import MapRequest, ServedService, epsg_of
+from services.turn import AroundTheEarth
 from services.visit import current_context, public_segment
 from services.wcs_documents import capabilities, coverage_descriptions
 from services.wcs_exception import WcsError
@@ -100,6 +101,9 @@ class WebCoverages:
         itemsize = sum(served.description.bands[band].dtype.itemsize for band in asked.bands)
         self._limit(math.prod(asked.geobox.shape) * itemsize)
         plan = served.plan_for(MapRequest(asked.geobox, asked.time))
+        grid = served.description.grid
+        if grid.crs is not None and grid.crs.geographic and asked.geobox.crs == grid.crs:
+            plan = AroundTheEarth(plan)
         labels = selection(served.description, served.dates, index)
         content = geotiff(plan, asked.geobox, asked.bands, labels, current_context())
         headers = {"Content-Disposition": f'inline; filename="{served.id}.tif"'}

@@ -19,6 +19,7 @@ from openeo_plugin.cube.grid import Grid
 from openeo_plugin.errors import OpenEOError
 from services.axes import Axes, axes_of, epsg_code
 from services.served import ServedService
+from services.turn import turned, widened
 from services.wcs_exception import WcsError
 
 COVERAGE = "map"
@@ -64,6 +65,8 @@ def coverage_of(served: ServedService, native: Axes, parameters: Parameters, dat
     window = _window(served.description.grid, spans, subset_axes, native)
     geobox = _scaled(window, given, native)
     if output_axes != native:
+        if window.boundingbox.right > served.description.grid.boundingbox.right:
+            raise WcsError("OutputCrs-NotSupported", "across the antimeridian only the data's own CRS", "outputCrs")
         geobox = _projected(geobox, output_axes)
     if max(geobox.shape) > MAX_PX:
         raise WcsError("InvalidParameterValue", f"a coverage has at most {MAX_PX} rows and columns", "subset")
@@ -109,14 +112,15 @@ def _subsets(texts: Sequence[str], axes: Axes) -> tuple[dict[str, tuple[float | 
             raise WcsError("InvalidAxisLabel", f"there is no axis '{found['axis'][:32]}'; there are {known}", "subset")
         if axis in spans:
             raise WcsError("InvalidAxisLabel", f"the axis '{found['axis'][:32]}' is given twice", "subset")
-        spans[axis] = _span(ends)
+        spans[axis] = _span(ends, around=axis == "x" and axes.unit == "deg")
     return spans, time
 
 
-def _span(ends: Sequence[str]) -> tuple[float | None, float | None]:
+def _span(ends: Sequence[str], around: bool) -> tuple[float | None, float | None]:
+    """around: whether west > east is a way across the antimeridian."""
     numbers = [None if end in ("*", "") else _number(end) for end in ends]
     low, high = numbers[0], numbers[-1]
-    if low is not None and high is not None and low > high:
+    if low is not None and high is not None and low > high and not around:
         raise WcsError("InvalidSubsetting", "the lower end of a subset comes first", "subset")
     return low, high
 
@@ -144,6 +148,9 @@ def _window(grid: Grid, spans: dict[str, tuple[float | None, float | None]], axe
         west, south, east, north = transform_bounds(
             f"EPSG:{axes.code}", str(grid.crs), west, south, east, north, densify_pts=21
         )
+    elif axes.unit == "deg":
+        west, east, goes_on = turned(west, east, grid)
+        grid = (widened(grid) or grid) if goes_on else grid
     if not all(map(math.isfinite, (west, south, east, north))):
         raise WcsError("InvalidSubsetting", "the subset lies outside of the area of the coverage's CRS", "subset")
     first_column, last_column = _pixels((west, east), grid.affine.c, grid.affine.a, grid.shape.x)

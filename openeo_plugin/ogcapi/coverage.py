@@ -12,7 +12,6 @@ from typing import Any
 
 import pyproj
 from affine import Affine
-from odc.geo.geobox import GeoBox
 from pygeoapi.crs import get_crs
 from pyproj.exceptions import CRSError, ProjError
 
@@ -22,6 +21,7 @@ from openeo_plugin.cube.dimensions import Label, LabelledDimension, SpatialDimen
 from openeo_plugin.cube.grid import Grid, Window, whole
 from openeo_plugin.ogcapi.failures import invalid, nothing_there
 from openeo_plugin.ogcapi.instants import Interval, instant_of, interval_of
+from services.turn import turned, widened
 
 Box = tuple[float, float, float, float]
 Range = tuple[Any, Any]
@@ -71,17 +71,10 @@ class Part:
         """Of the window."""
         return self.window.geobox()
 
-    def pieces(self, grid: Grid) -> tuple[Grid, ...]:
-        """Pixels of the part as the cube has them: east of the antimeridian they lie a turn to the west."""
-        own = self.description.grid
-        if self.window.grid.shape == own.shape:
-            return (grid,)
-        turn = self.window.grid.shape[1] - own.shape[1]
-        first = round((~own.affine @ grid.affine @ (0, 0))[0])
-        there = min(max(turn - first, 0), grid.shape[1])
-        back = grid.affine @ Affine.translation(-turn, 0)
-        west, east = grid[:, :there], GeoBox(grid.shape, back, grid.crs)[:, there:]
-        return tuple(piece for piece in (west, east) if piece.shape[1])
+    @property
+    def goes_on(self) -> bool:
+        """Whether the part goes on at the west of the cube's grid."""
+        return bool(self.window.grid.shape != self.description.grid.shape)
 
     @property
     def chosen_bands(self) -> tuple[Band, ...]:
@@ -208,7 +201,7 @@ def _native_box(query: Query, grid: Grid) -> tuple[Grid, Box]:
     if south > north or (west > east and not source.is_geographic):
         raise invalid("The lower corner of a `bbox` comes first; only one in degrees may cross the antimeridian.")
     if source.is_geographic and pyproj.CRS(str(grid.crs)).is_geographic:
-        west, east, goes_on = _turned(west, east, grid)
+        west, east, goes_on = turned(west, east, grid)
         return _around(grid) if goes_on else grid, (west, south, east, north)
     try:
         transformer = pyproj.Transformer.from_crs(source, pyproj.CRS(str(grid.crs)), always_xy=True)
@@ -220,30 +213,14 @@ def _native_box(query: Query, grid: Grid) -> tuple[Grid, Box]:
     return grid, (box[0], box[1], box[2], box[3])
 
 
-def _turned(west: float, east: float, grid: Grid) -> tuple[float, float, bool]:
-    """A box in degrees in the turn of the earth that a grid is in, and whether it goes on at the grid's west."""
-    left, right = grid.boundingbox.left, grid.boundingbox.right
-    east += 360.0 if west > east else 0.0
-    turns = [turn for turn in (0.0, 360.0, -360.0) if west + turn < right and east + turn > left]
-    if not turns:
-        return west, east, False
-    turn = next((turn for turn in turns if west + turn >= left), turns[0])
-    west, east = west + turn, east + turn
-    goes_on = east > right and east - 360.0 > left
-    return west, (east if goes_on else min(east, right)), goes_on
-
-
 def _around(grid: Grid) -> Grid:
-    """A grid of degrees widened to the east by one turn.
-
-    Raises: RequestFailedError where a turn is no whole number of pixels.
-    """
-    turn = 360.0 / grid.affine.a
-    if abs(turn - round(turn)) > _EDGE * 100 or grid.affine.b or grid.affine.d:
+    """Raises: RequestFailedError where a turn of the earth is no whole number of pixels."""
+    around = widened(grid)
+    if around is None:
         raise invalid(
             "The grid of this coverage does not close around the earth; ask for each side of the antimeridian."
         )
-    return GeoBox((grid.shape[0], grid.shape[1] + round(turn)), grid.affine, grid.crs)
+    return around
 
 
 def _crs(uri: str | None) -> pyproj.CRS:

@@ -88,6 +88,31 @@ def test_coverage_json_goes_on_east_of_180_degrees(server):
     assert found["domain"]["axes"]["x"] == {"start": 179, "stop": 181, "num": 2}
 
 
+def wcs(server, service, *subsets, **more):
+    query = {"service": "WCS", "version": "2.0.1", "request": "GetCoverage", "coverageId": "map", **more}
+    pairs = [*query.items(), *(("subset", subset) for subset in subsets)]
+    return httpx.get(f"{server.base}/wcs/{service.id}", params=pairs, timeout=60)
+
+
+@pytest.mark.parametrize("east", [-174, 186])
+def test_a_subset_of_wcs_goes_across_it(server, east):
+    service = publish(server, "WCS", graph("world"), {})
+    values, bounds = tiff(wcs(server, service, f"Long(176,{east})", "Lat(0,4)"))
+    assert (values.tolist(), bounds) == ([[179, 180, 1, 2, 3]] * 2, (176, 0, 186, 4))
+    values, bounds = tiff(wcs(server, service, f"Long(176,{east})", "Lat(0,4)", scaleSize="Long(10),Lat(4)"))
+    assert values[0].tolist() == [179, 179, 180, 180, 1, 1, 2, 2, 3, 3]
+    values, bounds = tiff(wcs(server, service, "Long(-180,-176)", "Lat(0,2)"))
+    assert (values.tolist(), bounds) == ([[1, 2]], (-180, 0, -176, 2))
+
+
+def test_what_a_subset_of_wcs_can_not_do_is_refused(server):
+    service = publish(server, "WCS", graph("world"), {})
+    assert 'exceptionCode="InvalidSubsetting"' in wcs(server, service, "Long(176,-174)", "Lat(4,0)").text
+    mercator = "http://www.opengis.net/def/crs/EPSG/0/3857"
+    refused = wcs(server, service, "Long(176,-174)", "Lat(0,4)", outputCrs=mercator)
+    assert 'exceptionCode="OutputCrs-NotSupported"' in refused.text
+
+
 def test_data_of_a_zone_that_crosses_it_is_found_by_a_box_that_does(server):
     east = Transformer.from_crs("EPSG:32760", "EPSG:4326", always_xy=True).transform(840_000, 7_950_000)[0]
     assert -180 < east < -179
