@@ -31,7 +31,7 @@ from openeo_plugin.api.request_log import forget_old_logs
 from openeo_plugin.backend import Backend, open_backend
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.results.scratch import sweep
-from openeo_plugin.sources.datasets import ReadingEnvironment
+from openeo_plugin.sources.tiff_blocks import keep_blocks
 
 if TYPE_CHECKING:
     from services.gate import Limits
@@ -109,7 +109,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
 def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
     """The server of an opened back-end with the given faces. Closing it closes the back-end's connections."""
-    ReadingEnvironment.keep_blocks(backend.settings.block_cache)
+    keep_blocks(backend.settings.block_cache)
     paths = tuple(face.path for face in mounted)
     routes: list[BaseRoute] = [
         Route("/", _landing_page(backend)),

@@ -27,7 +27,7 @@ from openeo_plugin.sources.tiff_blocks import DamagedError, Rectangle, TiffBlock
 type Dataset = DatasetReader | RemoteDataset
 MAX_OPEN = 192
 OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_VRT_ENABLE_PYTHON": "NO"}
-BLOCK_CACHE_BYTES = 64 << 20  # of a process that reads blocks once, as jobs do
+GDAL_CACHE_BYTES = 64 << 20
 _LOCAL = threading.local()
 MAX_KNOWN = 4096
 _KNOWN: OrderedDict[tuple[str, int | None], tuple[object, TiffBlocks | None]] = OrderedDict()
@@ -37,19 +37,12 @@ _KNOWN_LOCK = threading.Lock()
 class ReadingEnvironment:
     """GDAL's options for reading, entered once per thread and kept."""
 
-    block_cache_bytes = BLOCK_CACHE_BYTES
-
-    @classmethod
-    def keep_blocks(cls, size_bytes: int) -> None:
-        """How much GDAL keeps of decoded blocks in this process; to be said before anything is read."""
-        cls.block_cache_bytes = size_bytes
-
-    @classmethod
-    def enter(cls) -> None:
+    @staticmethod
+    def enter() -> None:
         """Set the options for this thread."""
         if getattr(_LOCAL, "environment", None) is None:
             # rasterio takes the size in bytes, and hands it to GDAL for the whole process
-            _LOCAL.environment = rasterio.Env(**OPTIONS, GDAL_CACHEMAX=cls.block_cache_bytes)
+            _LOCAL.environment = rasterio.Env(**OPTIONS, GDAL_CACHEMAX=GDAL_CACHE_BYTES)
             _LOCAL.environment.__enter__()
             if threading.current_thread() is threading.main_thread():
                 atexit.register(_close_all)  # at exit GDAL is gone before the thread's own variables are

@@ -29,7 +29,7 @@ from openeo_plugin.sources.tiff_directory import (
 )
 
 MAX_OPEN = 192
-MAX_KEPT_BYTES = 32 << 20
+KEPT_BYTES = 32 << 20  # of a process that reads every block once, as jobs do
 _LOCAL = threading.local()
 _SERIALS = itertools.count()
 
@@ -158,6 +158,11 @@ def open_blocks(path: str, directory: int) -> TiffBlocks | None:
     return None if layout is None else TiffBlocks(path, layout)
 
 
+def keep_blocks(size_bytes: int) -> None:
+    """How many bytes of blocks this process keeps, of which a read took just a part."""
+    _KEPT.limit_bytes = size_bytes
+
+
 def _scratch(name: str, layout: TiffLayout) -> Array:
     """This thread's buffer for a block."""
     key = name, layout.block, layout.dtype
@@ -216,6 +221,7 @@ class _KeptBlocks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.limit_bytes = KEPT_BYTES
         self._blocks: OrderedDict[tuple[int, int, int, int], Array] = OrderedDict()
         self._size = 0
 
@@ -227,13 +233,13 @@ class _KeptBlocks:
             return found
 
     def put(self, key: tuple[int, int, int, int], block: Array) -> None:
-        if block.nbytes > MAX_KEPT_BYTES // 4:
+        if block.nbytes > self.limit_bytes // 4:
             return
         with self._lock:
             if key not in self._blocks:
                 self._size += block.nbytes
             self._blocks[key] = block
-            while self._size > MAX_KEPT_BYTES:
+            while self._size > self.limit_bytes:
                 self._size -= self._blocks.popitem(last=False)[1].nbytes
 
 
