@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from openeo_plugin.cube.dimensions import SpatialDimension
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.plan import Plan, SavedCube, SavedValue, SavedVector
 
-DEFAULT_FORMAT = "GTiff"
+IMAGES, VALUES = "GTiff", "JSON"
 Saved = SavedCube | SavedValue | SavedVector
 
 
@@ -15,7 +16,13 @@ def saved_results(plan: Plan) -> tuple[Saved, ...]:
         return plan.results
     if plan.operator is None:
         return (SavedValue("result", "JSON", {}, plan.value),)
-    return (SavedCube(plan.operator.node, DEFAULT_FORMAT, {}, plan.operator),)
+    return (SavedCube(plan.operator.node, _default_format(plan.operator), {}, plan.operator),)
+
+
+def _default_format(cube: Operator) -> str:
+    """Images for a cube with x and y; without one of them, such as a time series, its values."""
+    axes = {d.axis for d in cube.description.dimensions if isinstance(d, SpatialDimension)}
+    return IMAGES if axes == {"x", "y"} else VALUES
 
 
 def operator_of(saved: Saved) -> Operator | None:
