@@ -135,10 +135,11 @@ class Door:
         raise OpenEOError("ServiceNotFound", identifier=service.id)
 
     def _kept_tile(self, opened: Opened, rest: str, query: bytes) -> tuple[bytes, str] | None:
-        asked = tile_of(self._face, rest, query, dated=bool(opened.served.dates.labels))
+        served = opened.served
+        asked = tile_of(self._face, rest, query, bool(served.dates.labels), served.tile_size)
         if asked is None:
             return None
-        content = opened.served.kept_tile(asked.tile, asked.time, asked.image_format, asked.matrix_set)
+        content = served.kept_tile(asked.tile, asked.time, asked.image_format, asked.matrix_set)
         return (content, MEDIA_TYPES[asked.image_format]) if content is not None else None
 
     async def _compute(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:

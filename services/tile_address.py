@@ -12,7 +12,7 @@ from services.tile_matrix import NATIVE, WEB_MERCATOR_QUAD
 _FORMAT = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", None: "png"}
 _XYZ = re.compile(r"/(?P<z>\d{1,2})/(?P<x>\d{1,9})/(?P<y>\d{1,9})(?:\.(?P<ending>png|jpg|jpeg|webp))?")
 _WMTS = re.compile(
-    rf"/wmts/{LAYER}/(?:(?P<world>WebMercatorQuad|WorldCRS84Quad)(?:512)?|Native)/(?P<time>[A-Za-z0-9_.,:-]{{1,64}}/)?"
+    rf"/wmts/{LAYER}/(?:(?P<world>WebMercatorQuad|WorldCRS84Quad)(?P<px>512)?|Native)/(?P<time>[A-Za-z0-9_.,:-]{{1,64}}/)?"
     r"(?P<z>\d{1,2})/(?P<x>\d{1,9})/(?P<y>\d{1,9})\.(?P<ending>png)"
 )
 
@@ -27,13 +27,14 @@ class TileAddress:
     matrix_set: str = WEB_MERCATOR_QUAD.id
 
 
-def tile_of(face: str, path: str, query: bytes, dated: bool) -> TileAddress | None:
+def tile_of(face: str, path: str, query: bytes, dated: bool, tile_px: int = 256) -> TileAddress | None:
     """The tile that a path of a face (below the service) asks for; None if it asks for anything else.
 
     Args:
         face: "tiles" or "ogc".
         query: as it stands in the address.
         dated: whether addresses of WMTS hold a date.
+        tile_px: width of the service's tiles, by which WMTS names the tile matrix sets of the world.
     """
     found = (_XYZ if face == "tiles" else _WMTS).fullmatch(path)
     if found is None or face not in ("tiles", "ogc"):
@@ -43,7 +44,7 @@ def tile_of(face: str, path: str, query: bytes, dated: bool) -> TileAddress | No
     if face == "ogc":
         matrix_set = found["world"] or NATIVE
         time = (found["time"] or "").rstrip("/") or None
-        if bool(time) != dated:
+        if bool(time) != dated or (found["world"] and int(found["px"] or 256) != tile_px):
             return None
     tile = int(found["z"]), int(found["x"]), int(found["y"])
     return TileAddress(tile, time, _FORMAT[found["ending"]], matrix_set)

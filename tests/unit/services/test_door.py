@@ -191,6 +191,14 @@ def test_a_tile_is_computed_once(enter, face, path, fakes):
     assert way.client.get(f"/abc/{path}").content != first.content
 
 
+def test_a_kept_tile_is_not_handed_out_for_a_tile_matrix_set_that_there_is_not(enter):
+    way = enter("ogc", tiles=True)
+    path = "/abc/wmts/map/WebMercatorQuad{}/2020-06-21/12/2218/1470.png"
+    assert way.client.get(path.format("")).status_code == 200
+    assert way.client.get(path.format("")).status_code == 200
+    assert way.client.get(path.format("512")).status_code == 400
+
+
 def test_tiles_are_not_kept_where_the_configuration_says_so(enter):
     way = enter(tiles=True, configuration={**ROWS, "cache": False})
     for _ in range(2):
