@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -122,3 +123,12 @@ def test_a_user_who_owns_something_is_not_deleted_as_the_next_of_that_name_would
     with pytest.raises(UserError, match="1 batch jobs"):
         users.delete("ada")
     assert users.get("ada") is not None
+
+
+def test_a_user_who_signs_in_elsewhere_is_added_once_even_by_many_at_a_time(users: UserStore) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: users.ensure("oidc~1"), range(16)))
+
+    assert {user.name for user in found} == {"oidc~1"}
+    assert [user.password_hash for user in users.list()] == [None]
+    assert users.ensure("oidc~1") == users.get("oidc~1")
