@@ -164,11 +164,11 @@ class Page:
         return found["result"].get("value")
 
     def wait_for(self, condition: str, limit_s: float = LIMIT_S) -> None:
-        """Return once an expression is true."""
+        """Return once an expression, or what it promises, is true."""
         deadline = time.monotonic() + limit_s
         while True:
             try:
-                if self.evaluate(f"Boolean({condition})"):
+                if self.evaluate(f"Promise.resolve({condition}).then(Boolean)"):
                     return
             except BrowserGoneError:
                 raise

@@ -21,6 +21,7 @@ LIBRARIES = {
     "openlayers": static_files()["ol.js"].parent,
     "leaflet": NODE_MODULES / "leaflet" / "dist",
     "maplibre": NODE_MODULES / "maplibre-gl" / "dist",
+    "geotiff": NODE_MODULES / "geotiff" / "dist-browser",
 }
 
 

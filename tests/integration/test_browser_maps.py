@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser import CHROMIUM, MISSING, chromium
-from foreign_pages import LIBRARIES, foreign_site, missing_library
+from foreign_pages import foreign_site, missing_library
 from map_server import running_server
 from rasterio.warp import transform
 from real_maps import DATA, FOLDERS, LAYERS, MAX_DIFFERENCE, NO_DATA, SIZE, dates_of, direct, extent_at
@@ -52,7 +52,7 @@ def browser():
         yield running
 
 
-@pytest.fixture(scope="module", params=list(LIBRARIES))
+@pytest.fixture(scope="module", params=["openlayers", "leaflet", "maplibre"])
 def page(request, browser):
     missing = missing_library(request.param)
     if missing:
