@@ -12,7 +12,7 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Pixels, null_pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
-from openeo_plugin.engine.windows import coordinates, on_grid
+from openeo_plugin.engine.windows import coordinates, on_grid, pixel_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def _sampled(pixels: Pixels, window: Window, grid: Grid) -> Pixels:
         )
     else:
         at_x, at_y = coordinates(window, grid)
-        y, x = np.floor(at_y).astype(int), np.floor(at_x).astype(int)
+        y, x = pixel_index(at_y), pixel_index(at_x)
     ok = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
     if not ok.any():
         return null_pixels((*pixels.shape[:-2], *window.shape), pixels.dtype, pixels.nodata)

@@ -98,12 +98,18 @@ def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
     if window.grid.crs != source.crs:
         x, y = transformer(window.grid.crs, source.crs).transform(x, y)
     inverse = ~source.affine
-    mesh_x = inverse.c + inverse.a * x + inverse.b * y
-    mesh_y = inverse.f + inverse.d * x + inverse.e * y
+    with np.errstate(invalid="ignore"):  # what can't be transformed is infinite, and no number once multiplied by 0
+        mesh_x = inverse.c + inverse.a * x + inverse.b * y
+        mesh_y = inverse.f + inverse.d * x + inverse.e * y
     out_x = empty(window.shape, np.float64)
     out_y = empty(window.shape, np.float64)
     interpolate(mesh_x, mesh_y, first_row, first_column, MESH_PX, window.y, window.x, out_x, out_y)
     return out_x, out_y
+
+
+def pixel_index(at: Array) -> Array:
+    """Index of the pixel that a coordinate lies in, int64; -1 for what is nowhere (NaN, infinity)."""
+    return np.floor(np.where(np.isfinite(at), at, -1.0)).astype(np.int64)
 
 
 def inside(window: Window, grid: Grid) -> Array | None:

@@ -53,7 +53,7 @@ def convolution(source, row0, column0, at_x, at_y, scale_x, scale_y, kind, radiu
         out: floating point, written.
     """
     reach_x, reach_y = radius / scale_x, radius / scale_y
-    across, down = np.empty(int(2 * reach_x) + 3), np.empty(int(2 * reach_y) + 3)
+    across, down = np.empty(int(min(2 * reach_x + 3, columns + 1))), np.empty(int(min(2 * reach_y + 3, rows + 1)))
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             px, py = at_x[y, x], at_y[y, x]
@@ -109,21 +109,22 @@ def area(source, row0, column0, at_x, at_y, width, height, kind, fraction, rows,
     """A statistic of the source pixels under the footprint of each target pixel.
 
     Average, RMS and sum weigh a pixel by how much of it is covered; the others take pixels whose centre lies in the
-    footprint, and the pixel under the target's centre if there is none.
+    footprint, and the pixel under the target's centre if there is none. A footprint that sticks out of the source
+    counts with what lies in it.
 
     Args:
         source, row0, column0, at_x, at_y, rows, columns, out: as for `convolution`.
         width, height: of the footprint in source pixels, at least 1.
         kind: AVERAGE ... QUANTILE; fraction: 0.25, 0.5 or 0.75 for QUANTILE.
     """
-    held = np.empty(int((width + 2) * (height + 2)) + 1, source.dtype)
+    held = np.empty(int(min(width + 2, columns) * min(height + 2, rows)) + 1, source.dtype)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             px, py = at_x[y, x], at_y[y, x]
-            if not (px >= 0 and px < columns and py >= 0 and py < rows):
+            x0, x1, y0, y1 = px - width / 2, px + width / 2, py - height / 2, py + height / 2
+            if not (x1 > 1e-9 and x0 < columns - 1e-9 and y1 > 1e-9 and y0 < rows - 1e-9):
                 out[y, x] = np.nan
                 continue
-            x0, x1, y0, y1 = px - width / 2, px + width / 2, py - height / 2, py + height / 2
             left, right = max(0, int(math.floor(x0 + 1e-9))), min(columns - 1, int(math.ceil(x1 - 1e-9)) - 1)
             top, bottom = max(0, int(math.floor(y0 + 1e-9))), min(rows - 1, int(math.ceil(y1 - 1e-9)) - 1)
             total = 0.0
@@ -143,7 +144,7 @@ def area(source, row0, column0, at_x, at_y, width, height, kind, fraction, rows,
                     elif i + 0.5 >= x0 and i + 0.5 < x1 and j + 0.5 >= y0 and j + 0.5 < y1:
                         held[count] = value
                         count += 1
-            if kind > 13 and count == 0:
+            if kind > 13 and count == 0 and px >= 0 and px < columns and py >= 0 and py < rows:
                 value = source[int(py) - row0, int(px) - column0]
                 if value == value:
                     held[0] = value

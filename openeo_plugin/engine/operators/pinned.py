@@ -10,7 +10,7 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Pixels, null_pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
-from openeo_plugin.engine.windows import coordinates, on_grid
+from openeo_plugin.engine.windows import coordinates, on_grid, pixel_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,8 @@ def _places(window: Window, source: Window) -> tuple[Array, Array]:
         grid = np.meshgrid(y, x, indexing="ij")
         return grid[0], grid[1]
     at_x, at_y = coordinates(window, source.grid)
-    return np.floor(at_y).astype(np.int64) - source.y, np.floor(at_x).astype(np.int64) - source.x
+    y, x = pixel_index(at_y), pixel_index(at_x)
+    return np.where(y < 0, -1, y - source.y), np.where(x < 0, -1, x - source.x)
 
 
 def pin(operator: Operator) -> Pinned:

@@ -14,7 +14,7 @@ from openeo_plugin.cube.pixels import Array, Block, Pixels, null_pixels
 from openeo_plugin.engine.kernels import resampling as k
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.pinned import pin
-from openeo_plugin.engine.windows import coordinates, offset
+from openeo_plugin.engine.windows import coordinates, offset, pixels_per_pixel
 
 CONVOLUTIONS = {
     "bilinear": k.BILINEAR,
@@ -34,6 +34,7 @@ AREAS = {
     "q3": (k.QUANTILE, 0.75),
 }
 _ALMOST_WHOLE_PX = 0.05
+_SMALLEST_SCALE = 1e-9
 METHODS = ("near", *CONVOLUTIONS, *AREAS)
 
 
@@ -54,10 +55,15 @@ class Resample:
         grid = self.inputs[0].description.grid
         rows, columns = grid.shape
         x, y = coordinates(window, grid)
+        somewhere = np.isfinite(x) & np.isfinite(y)
+        if not somewhere.any():
+            return None
+        if not somewhere.all():
+            x, y = x[somewhere], y[somewhere]
         reach_x, reach_y = self._reach()
         left, right = max(0, math.floor(x.min() - reach_x)), min(columns, math.ceil(x.max() + reach_x) + 1)
         top, bottom = max(0, math.floor(y.min() - reach_y)), min(rows, math.ceil(y.max() + reach_y) + 1)
-        if not np.isfinite([x.min(), x.max(), y.min(), y.max()]).all() or left >= right or top >= bottom:
+        if left >= right or top >= bottom:
             return None
         return Window(grid, top, left, bottom - top, right - left)
 
@@ -155,4 +161,6 @@ def scale_between(target: Grid, source: Grid) -> tuple[float, float]:
     x, y = coordinates(middle, source)
     across = math.hypot(x[0, step] - x[0, 0], y[0, step] - y[0, 0])
     down = math.hypot(x[step, 0] - x[0, 0], y[step, 0] - y[0, 0])
-    return step / across, step / down
+    if not (0 < across < math.inf and 0 < down < math.inf):  # the middle can't be expressed in the source's CRS
+        across = down = step * pixels_per_pixel(target, source)
+    return max(_SMALLEST_SCALE, step / across), max(_SMALLEST_SCALE, step / down)

@@ -186,3 +186,32 @@ def test_a_size_that_is_no_whole_number_of_pixels_is_refused() -> None:
     with pytest.raises(OpenEOError) as error:
         call("apply_neighborhood", data=plane([[1, 2]]), size=size, process=sum_of_neighbors())
     assert error.value.code == "ProcessParameterInvalid"
+
+
+@pytest.mark.parametrize("method", ["near", "bilinear", "average", "med"])
+def test_what_the_reference_system_can_not_express_is_null_and_the_rest_is_not(method: str) -> None:
+    # half of this disk from space shows no place on earth, among them its corners
+    disk = GeoBox((40, 40), Affine(300_000, 0, -6e6, 0, -300_000, 6e6), "+proj=geos +h=35785831 +lon_0=0 +sweep=y")
+    world = cube([Y, X], [[7.0] * 36] * 18, where=GeoBox((18, 36), Affine(10, 0, -180, 0, -10, 90), "EPSG:4326"))
+    seen = np.array(
+        values(
+            call("resample_cube_spatial", data=world, target=cube([Y, X], [[0] * 40] * 40, where=disk), method=method)
+        ),
+        float,
+    )
+    assert seen[20, 20] == pytest.approx(7)
+    assert np.isnan(seen[0, 0])
+    assert np.isnan(seen[39, 39])
+
+
+@pytest.mark.parametrize(("method", "expected"), [("average", 3.2), ("sum", 16), ("max", 6), ("med", 3)])
+def test_a_pixel_larger_than_the_cube_holds_all_of_it(method: str, expected: float) -> None:
+    data = plane([[1, 2, 3], [4, math.nan, 6]])
+    for resolution in (100, 1e9):
+        made = call("resample_spatial", data=data, resolution=resolution, method=method)
+        assert np.allclose(values(made), [[expected]])
+
+
+def test_areas_that_stick_out_count_with_what_lies_inside() -> None:
+    made = call("resample_spatial", data=plane([[1, 2, 3]] * 3), resolution=20, method="average")
+    assert np.allclose(values(made), [[1.5, 3], [1.5, 3]])
