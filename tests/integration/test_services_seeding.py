@@ -159,3 +159,31 @@ def test_an_interrupted_command_goes_on_where_it_was(server, service):
     found = as_user(server).get(f"/services/{service.id}/seed").json()
     assert found["kept"] > there
     assert found["kept"] + found["made"] == found["total"]
+
+
+def test_an_owner_stops_what_a_command_makes(server, service):
+    client, address = as_user(server), f"/services/{service.id}/seed"
+    with seeded(server, service, "--zoom", "15-16", "--all-dates") as command:
+        until(lambda: len(files_of(server, service)) > 5, within_s=120)
+        refused = client.post(address, json={"zoom": 8})
+        assert client.delete(address).status_code == 204
+        out, progress = command.communicate(timeout=120)
+    assert (refused.status_code, "already" in refused.json()["message"]) == (400, True)
+    assert (command.returncode, out.split(":")[0]) == (1, "canceled"), progress
+
+
+def test_tiles_of_a_private_service_lie_apart_and_are_the_owners(server):
+    configuration = {"bands": ["B04"], "rescale": [0, 200], "access": "private"}
+    hidden = publish(server, "XYZ", None, configuration)
+    client, address = as_user(server), f"/services/{hidden.id}/seed"
+    assert client.post(address, json={"zoom": [11, 11]}).status_code == 202
+    found = ended(client, address)
+    assert (found["status"], found["made"]) == ("finished", found["total"])
+    assert files_of(server, hidden) == []
+    folder = server.backend.settings.data_dir / "tiles"
+    kept = [path for path in folder.glob(f"private-*/{hidden.id}/**/*") if path.is_file()]
+    assert len(kept) == found["made"]
+    tile = f"{server.base}/tiles/{hidden.id}/11/1109/735.png"
+    assert httpx.get(tile).status_code == 404
+    own = httpx.get(tile, headers={"Authorization": client.headers["authorization"]})
+    assert own.content in {path.read_bytes() for path in kept}
