@@ -18,18 +18,17 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from db.job_states import LEAVES_PARTIAL
 from db.jobs import Job, JobStore
 from openeo_plugin.driver.driver import Driver
 from openeo_plugin.driver.partial_files import PartialFiles, partial_note
 from openeo_plugin.engine.kept_windows import kept_places
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.jobs.folders import ResultFolders
+from openeo_plugin.jobs.folders import KEEPS_WINDOWS, ResultFolders
 from openeo_plugin.results.documents import result_documents
 
 Json = dict[str, Any]
@@ -41,6 +40,7 @@ _SETS_KEPT = 2
 _PAUSE_S = 5.0
 _PAUSE_FACTOR = 10.0
 _PAUSE_AFTER_FAILURE_S = 60.0
+_MOST_WAITING = 16
 _LOG = logging.getLogger(__name__)
 
 
@@ -83,11 +83,13 @@ class PartialResults:
     def document(self, wait_s: float) -> Json | None:
         """The STAC collection of the newest files; None if there are none.
 
-        If there is more by now, it is waited for, but no longer than so many seconds.
+        If there is more by now, it is waited for, but no longer than so many seconds, and by one caller only.
         """
         latest = self.latest()
         if self._is_due(latest):
-            _background(self._kept, self._make).join(wait_s)
+            begun = _begin(self._kept, self._make)
+            if begun is not None:
+                begun.join(wait_s)
             latest = self.latest()
         return None if latest is None or not latest.document["assets"] else latest.document
 
@@ -180,7 +182,7 @@ class PartialResults:
         """A job that has finished meanwhile may have removed the folder while files were being written to it."""
         try:
             job = self.backend.jobs.find(self.job.id)
-            needed = job.queued == self.job.queued and job.status in LEAVES_PARTIAL
+            needed = job.queued == self.job.queued and job.status in KEEPS_WINDOWS
         except OpenEOError:
             needed = False
         if not needed:
@@ -204,14 +206,14 @@ def _alone(lock: Path) -> Iterator[bool]:
         yield True
 
 
-_UNDER_WAY: dict[Path, threading.Thread] = {}
+_UNDER_WAY: set[Path] = set()
 _FAILED: dict[Path, float] = {}
 _UNDER_WAY_LOCK = threading.Lock()
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def _background(key: Path, make: Any) -> threading.Thread:
-    """The thread that makes the files of a job; a new one, unless it is there or has failed a moment ago."""
+def _begin(key: Path, make: Callable[[], None]) -> threading.Thread | None:
+    """A thread that makes the files of a job; None if one is about it, too many wait, or it failed a moment ago."""
 
     def work() -> None:
         with contextlib.suppress(AttributeError, OSError):
@@ -224,16 +226,14 @@ def _background(key: Path, make: Any) -> threading.Thread:
             _FAILED[key] = time.monotonic()
         finally:
             with _UNDER_WAY_LOCK:
-                _UNDER_WAY.pop(key, None)
+                _UNDER_WAY.discard(key)
 
     with _UNDER_WAY_LOCK:
-        found = _UNDER_WAY.get(key)
-        if found is None:
-            found = threading.Thread(target=work, name="partial", daemon=True)
-            if time.monotonic() - _FAILED.get(key, -_PAUSE_AFTER_FAILURE_S) < _PAUSE_AFTER_FAILURE_S:
-                found = threading.Thread(target=lambda: None)
-            else:
-                _FAILED.pop(key, None)
-                _UNDER_WAY[key] = found
-            found.start()
-        return found
+        for failed in [k for k, moment in _FAILED.items() if time.monotonic() - moment >= _PAUSE_AFTER_FAILURE_S]:
+            del _FAILED[failed]
+        if key in _UNDER_WAY or key in _FAILED or len(_UNDER_WAY) >= _MOST_WAITING:
+            return None
+        _UNDER_WAY.add(key)
+        thread = threading.Thread(target=work, name="partial", daemon=True)
+        thread.start()
+        return thread

@@ -3,7 +3,12 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from fakes import graph, item, source_collection
+from fakes import CUBE, GRID, graph, item, source_collection
+
+from openeo_plugin.driver.partial_files import PartialFiles
+from openeo_plugin.formats.asset import Asset
+from openeo_plugin.jobs.folders import ResultFolders
+from openeo_plugin.jobs.partial_results import PartialResults
 
 CONTENT = bytes(range(256)) * 4
 GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -199,6 +204,84 @@ def test_partial_results_need_a_job_that_runs(api):
     assert (running["openeo:status"], running["assets"]) == ("running", {})
     assert set(running["cube:dimensions"]) == {"t", "bands", "x", "y"}
     assert [one["rel"] for one in running["links"]][:2] == ["self", "canonical"]
+
+
+@pytest.fixture
+def half_done(api, monkeypatch):
+    """A running job that has kept one window of 2 x 5 of its 4 x 5 pixels."""
+    created = api.post("/jobs", {"process": graph("load_collection", id="SYNTHETIC")}).headers["OpenEO-Identifier"]
+    api.post(f"/jobs/{created}/results")
+    api.backend.jobs.claim("worker", 30)
+    job = api.backend.jobs.find(created)
+    kept = ResultFolders(api.backend.settings.results_dir).kept_windows(created, job.queued)
+    kept.mkdir(parents=True)
+    (kept / "0-0-0-2-5.npz").write_bytes(b"")
+
+    def partial(plan, kept, folder):
+        (folder / "partial_result.tif").write_bytes(CONTENT)
+        asset = Asset(
+            folder / "partial_result.tif", GEOTIFF, "partial_result", len(CONTENT), grid=GRID, bands=CUBE.bands
+        )
+        return PartialFiles((asset,), {"partial_result.tif": 0.5})
+
+    monkeypatch.setattr(api.driver, "partial", partial, raising=False)
+    return created
+
+
+@pytest.mark.requirement(862)
+def test_partial_results_are_a_collection_that_says_how_much_it_holds(api, half_done):
+    document = api.get(f"/jobs/{half_done}/results?partial=true").json
+
+    assert document["openeo:status"] == "running"
+    asset = document["assets"]["partial_result.tif"]
+    assert asset["description"] == "Partial result: 50.0 % of the pixels are computed, all others are null."
+    assert asset["openeo:covered"] == 0.5
+    assert str(api.backend.settings.data_dir) not in str(document)
+    assert api.as_user(None).get(_path(asset["href"])).get_data() == CONTENT
+    canonical = next(one["href"] for one in document["links"] if one["rel"] == "canonical")
+    assert api.as_user(None).get(_path(canonical)).json["assets"].keys() == {"partial_result.tif"}
+    assert api.as_user("bob").get(f"/jobs/{half_done}/results/assets/partial/1/partial_result.tif").status_code == 404
+
+
+def test_partial_results_of_a_failed_job_are_there_beside_its_error(api, half_done):
+    api.backend.jobs.fail(half_done, "worker", {"code": "SourceUnreadable", "message": "Node 'load': damaged."})
+
+    assert api.get(f"/jobs/{half_done}/results").status_code == 424
+    document = api.get(f"/jobs/{half_done}/results?partial=true").json
+    assert (document["openeo:status"], list(document["assets"])) == ("error", ["partial_result.tif"])
+
+
+def test_a_job_that_waits_for_another_worker_keeps_its_windows(api, half_done):
+    """Files are made while the job goes back to the queue, as its worker has died."""
+    results = PartialResults(
+        api.backend, ResultFolders(api.backend.settings.results_dir), api.backend.jobs.find(half_done)
+    )
+    api.backend.jobs.release(half_done, "worker")
+    assert results.document(30) is not None
+    assert list(api.backend.settings.results_dir.glob(f".{half_done}.kept-*/0-0-0-2-5.npz"))
+
+
+def test_files_made_while_the_job_is_deleted_are_not_left_behind(api, half_done):
+    results = PartialResults(
+        api.backend, ResultFolders(api.backend.settings.results_dir), api.backend.jobs.find(half_done)
+    )
+    api.backend.jobs.delete(half_done, "ann")
+    assert results.document(30) is None
+    assert list(api.backend.settings.results_dir.iterdir()) == []
+
+
+def test_partial_results_that_can_not_be_made_are_none_for_a_while(api, half_done, monkeypatch):
+    asked = []
+
+    def fail(*_):
+        asked.append(1)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(api.driver, "partial", fail)
+    for _ in range(2):
+        assert api.get(f"/jobs/{half_done}/results?partial=true").json["assets"] == {}
+    assert len(asked) == 1
+    assert not list(api.backend.settings.results_dir.glob(".*/partial/.making-*"))
 
 
 @pytest.mark.requirement(861)
