@@ -134,6 +134,45 @@ def test_qgis_shows_another_picture_at_another_date(drawn, name, face):
     assert abs(first - second).mean() > MAX_DIFFERENCE
 
 
+def test_the_temporal_controller_of_qgis_moves_a_wms_from_its_browser(server, tmp_path):
+    process, configuration, zoom, _ = LAYERS["slovenia"]
+    service = server.backend.services.create("ann", "WMS", process, configuration=configuration).id
+    served = OpenServices(server.backend).open(service)
+    extent = extent_at(served, zoom)
+    # 68 dates, among them 2015-07-11T10:00:08Z, 2015-08-20T10:07:28Z and 2015-09-09T10:00:17Z
+    frames = {
+        "a source timestamp": (
+            "2015-07-11T10:00:08Z",
+            "2015-07-31T10:00:09Z",
+            "MatchExactUsingStartOfRange",
+            "2015-07-11",
+        ),
+        "a month": ("2015-08-01T00:00:00Z", "2015-08-31T00:00:00Z", "MatchUsingWholeRange", "2015-08-30"),
+        "the nearest": ("2015-09-10T00:00:00Z", "2015-09-11T00:00:00Z", "FindClosestMatchToStartOfRange", "2015-09-09"),
+    }
+    drawing = {"provider": "wms", "browse": f"{server.base}/ogc/{service}/wms", "crs": WEB_MERCATOR}
+    tasks = [
+        {
+            **drawing,
+            "name": name,
+            "extent": extent,
+            "size": [SIZE, SIZE],
+            "out": f"{tmp_path}/{name}.png",
+            "frame": frame,
+        }
+        for name, (*frame, _) in frames.items()
+    ]
+    found = run_qgis(tasks, tmp_path)
+    for task in tasks:
+        (date,) = dates_of(served, [frames[task["name"]][-1]])
+        assert found[task["name"]] == {"errors": [], "dates": served.dates.distinct, "follows": True}
+        shown = np.array(Image.open(task["out"]).convert("RGBA")).astype(int)
+        expected = direct(served, extent, date)
+        both = (shown[..., 3] == 255) & (expected[..., 3] == 255)
+        assert both.mean() > 0.05
+        assert abs(shown - expected)[both].mean() < MAX_DIFFERENCE, task["name"]
+
+
 @pytest.mark.parametrize("name", ["sentinel-2-l2a-bolzano", "ndvi-slovenia"])
 def test_qgis_reads_the_values_of_a_wcs(server, name, tmp_path):
     service = server.backend.services.create("ann", "WCS", graph(name), configuration={}).id
