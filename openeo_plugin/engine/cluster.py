@@ -30,10 +30,14 @@ class ClusterAway(Exception):  # noqa: N818 - a state, which ends with the next 
 
 @dataclass(frozen=True)
 class Crew:
-    """The workers that a scheduler has. `window_bytes`: what a window may take in the smallest; None: no limit."""
+    """The workers that a scheduler has.
+
+    window_bytes: what a window may take in the smallest; None: no limit. is_busy: whether any of them computes.
+    """
 
     threads: int
     window_bytes: int | None
+    is_busy: bool = True
 
 
 class Cluster:
@@ -111,7 +115,8 @@ class Cluster:
         if not workers:
             raise ClusterAway(f"the Dask cluster {self._address} has no workers")
         shares = [_window_bytes(w["memory_limit"], w["nthreads"]) for w in workers if w["memory_limit"]]
-        return Crew(sum(w["nthreads"] for w in workers), min(shares, default=None))
+        is_busy = any(w["metrics"].get("task_counts", {}).get("executing") for w in workers)
+        return Crew(sum(w["nthreads"] for w in workers), min(shares, default=None), is_busy)
 
     def answers(self) -> bool:
         """Whether somebody listens at the scheduler's address: a quick look, for who has been told that it is away."""
@@ -147,21 +152,32 @@ def _window_bytes(memory_limit: int, threads: int) -> int:
 
 def _differences(client: Any) -> list[str]:
     """Packages of which workers or scheduler have another version than this process, as sentences."""
+    from distributed.versions import get_versions
+
+    question = {"op": "versions", "packages": []}
+    ask = client.scheduler.broadcast
     try:
-        versions = client.get_versions()
+        scheduler = client.sync(client.scheduler.versions, packages=[], callback_timeout=_LOOK_TIMEOUT_S)
+        workers = client.sync(ask, msg=question, on_error="ignore", callback_timeout=_LOOK_TIMEOUT_S)
     except (OSError, TimeoutError, RuntimeError):
         return []
-    own = versions["client"]["packages"]
-    found = []
-    for who, other in {"the scheduler": versions["scheduler"], **versions["workers"]}.items():
-        theirs = other["packages"] if isinstance(other, dict) else {}
-        for package in ("python", "dask", "distributed", "msgpack", "numpy"):
-            one, two = own.get(package), theirs.get(package)
-            if one and two and one.split(".")[:2] != two.split(".")[:2]:
-                found.append(
-                    f"{who} has {package} {two}, this process has {one}; windows may have to be computed here."
-                )
+    own, found = _versions(get_versions()), []
+    for who, answer in {"the scheduler": scheduler, **workers}.items():
+        theirs = _versions(answer) if answer else {}
+        for package, version in own.items():
+            if package in theirs and theirs[package] != version:
+                found.append(f"{who} has {package} {theirs[package]}, this process has {version}.")
     return found
+
+
+def _versions(answer: Any) -> dict[str, str]:
+    """Year and month, or major and minor, of what two ends of a connection should agree in."""
+    given = answer["packages"]
+    return {
+        package: ".".join(str(given[package]).split(".")[:2])
+        for package in ("python", "dask", "distributed", "msgpack", "numpy")
+        if given.get(package)
+    }
 
 
 def runs_for_somebody() -> bool:

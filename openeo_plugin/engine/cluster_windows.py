@@ -38,6 +38,7 @@ _STRIP_BYTES = 128 << 20
 _STRIPS_IN_FLIGHT_PER_THREAD = 2
 _STRIPS_PER_THREAD = 6
 _LOOK_EVERY_S = 0.1
+_RESULT_TIMEOUT_S = 5.0
 _CREW_EVERY_S = 5.0
 _WITHOUT_CREW_S = 60.0
 _TRY_AGAIN_S = 30.0
@@ -151,6 +152,7 @@ class _Flight[T]:
         self._context = context
         self._crew = Crew(1, None)
         self._pending: dict[Any, list[T]] = {}
+        self._suspects: set[T] = set()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._looked_s = self._seen_s = time.monotonic()
 
@@ -174,12 +176,13 @@ class _Flight[T]:
                 return
             future = self._next()
             own = self._pending.pop(future)
-            if self._has_killed(future) and len(own) > 1:
+            if future.status == "error" and self._is_to_be_tried(future, own):
                 for item in own:
                     self._submit(self._owner.cluster.client(), [item])
-            else:
-                self._check(future)
+            elif self._is_back(future):
                 yield from own
+            else:  # its worker died before it could tell: Dask has it done once more
+                self._expect(future, own)
 
     def left(self) -> Iterator[T]:
         """What has not landed, once all is called off."""
@@ -189,7 +192,9 @@ class _Flight[T]:
 
     def _submit(self, client: Any, own: list[T]) -> None:
         strip = self._strip(own, self._crew)
-        future = client.submit(self._owner.task, str(self._owner.folder), strip, pure=False, retries=1)
+        self._expect(client.submit(self._owner.task, str(self._owner.folder), strip, pure=False, retries=1), own)
+
+    def _expect(self, future: Any, own: list[T]) -> None:
         self._pending[future] = own
         future.add_done_callback(self._done.put)
 
@@ -206,39 +211,50 @@ class _Flight[T]:
                 return future
 
     def _look(self) -> None:
-        """See who is there; a task without workers would wait for ever."""
+        """See who is there, and whether anybody works; without that a strip would be waited for without end."""
         now = time.monotonic()
         if now - self._looked_s < _CREW_EVERY_S:
             return
+        away = ClusterAway("the workers of the Dask cluster do not begin with what they are given")
         try:
             self._crew = self._owner.cluster.crew()
-            self._seen_s = time.monotonic()
-        except ClusterAway:
-            if now - self._seen_s > _WITHOUT_CREW_S:
-                raise
+            if self._crew.is_busy:
+                self._seen_s = time.monotonic()
+        except ClusterAway as found:
+            away = found
         self._looked_s = time.monotonic()
+        if now - self._seen_s > _WITHOUT_CREW_S:
+            raise away
 
-    def _has_killed(self, future: Any) -> bool:
-        """Whether Dask gave a strip up, as one worker after the other died of it, or of something else meanwhile."""
+    def _is_to_be_tried(self, future: Any, own: list[T]) -> bool:
+        """Whether Dask gave a strip up as deadly that may be harmless: it only stood in line behind one that is not.
+
+        Items are given one more chance each, alone.
+        """
         from distributed import KilledWorker
 
-        return future.status == "error" and isinstance(future.exception(), KilledWorker)
+        if not isinstance(future.exception(), KilledWorker) or (len(own) == 1 and own[0] in self._suspects):
+            return False
+        self._suspects.update(own)
+        return True
 
-    def _check(self, future: Any) -> None:
-        """Raises: what went wrong with a strip. What has not been computed, for any other reason, this process does."""
+    def _is_back(self, future: Any) -> bool:
+        """Whether a strip is. What it lacks this process computes. Raises: what went wrong with it."""
         from distributed import KilledWorker
 
         try:
-            outcome: Outcome = future.result()
+            outcome: Outcome = future.result(timeout=_RESULT_TIMEOUT_S)
         except CancelledError as lost:
             self._owner.tell(f"The Dask cluster lost windows, which this process computes: {lost}")
-            return
+            return True
         except (KilledWorker, MemoryError) as killed:
             reason = "computing its windows ended one worker process after the other, most likely for want of memory."
             raise OpenEOError("ProcessGraphComplexity", reason=reason) from killed
         except Exception as broken:  # a worker without this software, or with another version of it
+            if isinstance(broken, TimeoutError) and future.status != "error":
+                return False
             self._owner.tell(f"The Dask cluster failed, this process goes on: {type(broken).__name__}: {broken}")
-            return
+            return True
         self._context.count_read(outcome.bytes_read)
         self._context.count_cpu(outcome.cpu_s)
         if outcome.left is not None:
@@ -246,12 +262,12 @@ class _Flight[T]:
         if outcome.fault is not None:
             code, node, message = outcome.fault
             raise OpenEOError(code, node=node, message=message)
+        return True
 
     def call_off(self) -> None:
-        """Cancel what is under way; workers notice after the window that they are at."""
-        own = [future for future in self._pending if future.client.status == "running"]
-        if own:
-            own[0].client.cancel(own)
+        """Want no more of what is under way; workers notice after the window that they are at."""
+        for future in self._pending:
+            future.release()
 
 
 def _strip_size(count: int, item_bytes: int, threads: int) -> int:

@@ -8,58 +8,18 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from dask_place import BANDS, Place
 from instance import Instance, graph, mean_over_time, node, until
 
-from config.settings import load_settings
 from db.collections import CollectionStore
-from db.processes import ProcessStore
 from db.session import Database
-from openeo_plugin.driver.windowed import WindowedDriver
 from openeo_plugin.engine.operator import Canceled, RunContext
 from openeo_plugin.engine.run import Progress
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.importing import import_folder
 from openeo_plugin.sources.synthetic import SENTINEL_2, make_collection
-
-BANDS = ("B02", "B03", "B04", "B08")
-
-
-class Place:
-    """A catalogue of 1100 x 1100 pixels and two dates, with a driver that uses threads and one that uses a cluster."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.threads = self.driver()
-        self.cluster = self.driver(dask_address="local", dask_workers=2)
-
-    def driver(self, **options: Any) -> WindowedDriver:
-        # so little memory that windows have 512 pixels: nine of them
-        settings = load_settings(data_dir=self.folder / "data", threads=1, memory_budget_bytes=2**24, **options)
-        database = Database(settings.database)
-        if not database.is_current():
-            database.migrate()
-        return WindowedDriver(settings, CollectionStore(database), ProcessStore(database))
-
-    def run(
-        self,
-        driver: WindowedDriver,
-        process: Any,
-        name: str,
-        on_progress: Any = lambda _: None,
-        context: RunContext | None = None,
-    ) -> Path:
-        folder, context = self.folder / name, context or RunContext()
-        folder.mkdir()
-        (asset,) = driver.run(driver.plan(process, None), folder, on_progress, context)
-        assert context.bytes_read > 0
-        return asset.path
-
-    @property
-    def windows(self) -> list[Path]:
-        return list((self.folder / "data" / "windows").rglob("*"))
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +30,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(scenes: Path, tmp_path: Path) -> Iterator[Place]:
     place = Place(tmp_path)
-    store = CollectionStore(Database(f"sqlite:///{tmp_path / 'data' / 'openeo.sqlite'}"))
-    for imported in import_folder(scenes):
-        store.put(imported.document, imported.items)
+    place.take(scenes)
     yield place
     place.cluster.close()
 
@@ -131,9 +89,7 @@ def test_a_cancel_stops_the_run_and_its_workers_within_a_window(place: Place) ->
 
 def test_a_bad_block_fails_the_run_with_the_node_and_the_file(place: Place, tmp_path: Path) -> None:
     spoiled = make_collection(tmp_path / "spoiled", size=1100, dates=2).parent
-    store = CollectionStore(Database(f"sqlite:///{tmp_path / 'data' / 'openeo.sqlite'}"))
-    for imported in import_folder(spoiled, collection_id="spoiled"):
-        store.put(imported.document, imported.items)
+    place.take(spoiled, collection_id="spoiled")
     next(iter(spoiled.glob("*/B04.tif"))).write_bytes(b"no TIFF")
     folder = place.folder / "failed"
     folder.mkdir()
