@@ -65,6 +65,12 @@ class CubeDescription:
                 return dimension
         raise OpenEOError("DimensionNotAvailable", dimension=name, available=", ".join(self.names) or "none")
 
+    def require_space(self) -> None:
+        """Raises: DimensionNotAvailable unless there are x and y."""
+        axes = {d.axis for d in self.dimensions if isinstance(d, SpatialDimension)}
+        if axes != {"x", "y"}:
+            raise OpenEOError("DimensionNotAvailable", dimension="x, y", available=", ".join(self.names) or "none")
+
     def axis(self, name: str) -> int:
         """Index of a labelled dimension among the leading axes of `Pixels.values`."""
         return next(i for i, d in enumerate(self.labelled) if d.name == name)

@@ -96,6 +96,7 @@ def aggregate_spatial_window(
     Returns: the same dimensions, fewer pixels.
     Source: openeo-processes 2.0.0-rc.2, aggregate_spatial_window.
     """
+    data.description.require_space()
     columns, rows = size
     if rows * columns > MOST_VALUES:
         reason = f"{rows * columns} values are more than {MOST_VALUES}; use reduce_spatial or a coarser resolution."

@@ -97,8 +97,7 @@ def filter_bbox(data: LocatedCube, extent: BoundingBoxJson, *, environment: Envi
     if isinstance(data, LazyVectorCube):
         return within_box(data, box, environment.node)
     description = data.description
-    if not any(isinstance(d, SpatialDimension) for d in description.dimensions):
-        raise OpenEOError("DimensionNotAvailable", dimension="x, y", available=", ".join(description.names))
+    description.require_space()
     try:
         grid = crop(description.grid, box.bounds_in(description.grid.crs))
     except ValueError:

@@ -81,6 +81,7 @@ def apply_neighborhood(
     Source: openeo-processes 2.0.0-rc.2, apply_neighborhood.
     """
     description = data.description
+    description.require_space()
     lengths = _lengths(description, size, overlap or [])
     rows, columns = (_pixel_chunks(description, lengths, axis) for axis in ("y", "x"))
     labels = tuple(_label_chunks(d, *lengths.get(d.name, (0, 0))) for d in description.labelled)

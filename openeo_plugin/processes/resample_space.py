@@ -84,6 +84,7 @@ def resample_spatial(
     Returns: the same dimensions on another grid.
     Source: openeo-processes 2.0.0-rc.2, resample_spatial.
     """
+    data.description.require_space()
     grid: Grid = data.description.grid
     crs = _crs(projection) if projection is not None else None
     sizes = tuple(resolution) if isinstance(resolution, list) else (resolution, resolution)
@@ -107,6 +108,8 @@ def resample_cube_spatial(
     Returns: the same dimensions on the grid of the target.
     Source: openeo-processes 2.0.0-rc.2, resample_cube_spatial.
     """
+    for cube in (data, target):
+        cube.description.require_space()
     return resample_operator.resample(environment.node, data, target.description.grid, method)
 
 
@@ -183,6 +186,7 @@ def apply_kernel(
     Raises: KernelDimensionsUneven.
     Source: openeo-processes 2.0.0-rc.2, apply_kernel.
     """
+    data.description.require_space()
     rows = {len(row) for row in kernel}
     if len(kernel) % 2 == 0 or len(rows) != 1 or next(iter(rows)) % 2 == 0:
         raise OpenEOError("KernelDimensionsUneven")
@@ -201,4 +205,5 @@ def reduce_spatial(data: SpatialCube, reducer: Reducer, context: Any = None, *, 
     Returns: two dimensions less.
     Source: openeo-processes 2.0.0-rc.2, reduce_spatial.
     """
+    data.description.require_space()
     return reduce_spatially(environment.node, data, ("y", "x"), reducer, context)

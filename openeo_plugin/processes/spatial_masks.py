@@ -57,6 +57,7 @@ def filter_spatial(data: SpatialCube, geometries: GeometriesOrGeoJson, *, enviro
     Returns: the same dimensions, fewer pixels - none at all where no geometry touches the data.
     Source: openeo-processes 2.0.0-rc.2, filter_spatial.
     """
+    data.description.require_space()
     _, zones = zones_argument(geometries, environment.node, "filter_spatial", "geometries")
     return expressed(lambda: polygon.filter_spatial(environment.node, data, zones), "filter_spatial", "geometries")
 
@@ -80,6 +81,7 @@ def mask_polygon(
     Returns: the same dimensions.
     Source: openeo-processes 2.0.0-rc.2, mask_polygon.
     """
+    data.description.require_space()
     _, zones = zones_argument(mask, environment.node, "mask_polygon", "mask", polygons=True)
     value = pixel_value(replacement, "mask_polygon", "replacement")
     return expressed(
@@ -123,6 +125,7 @@ def apply_polygon(
     Raises: GeometriesOverlap.
     Source: openeo-processes 2.0.0-rc.2, apply_polygon.
     """
+    data.description.require_space()
     _, zones = zones_argument(geometries, environment.node, "apply_polygon", "geometries", polygons=True)
     value = pixel_value(mask_value, "apply_polygon", "mask_value")
 

@@ -312,3 +312,22 @@ def test_regular_points_need_metres_and_a_distance_above_zero():
 
 def test_regular_points_pass_empty_geometries_on():
     assert call("vector_to_regular_points", data=vectors(None), distance=1).geometries.shapes[0].is_empty
+
+
+# vector_buffer, more of its edges
+
+
+def test_vector_buffer_of_zero_is_refused():
+    refused("ProcessParameterInvalid", "vector_buffer", geometries=vectors(square(0, 0)), distance=0)
+
+
+def test_vector_buffer_that_shrinks_a_point_to_nothing_leaves_an_empty_geometry():
+    made = call("vector_buffer", geometries=vectors(shapely.Point(0, 0), square(0, 0, 10)), distance=-2)
+    assert made.geometries.shapes[0].is_empty
+    assert made.geometries.shapes[1].area == pytest.approx(36)
+
+
+def test_vector_buffer_of_a_geometry_that_is_empty_already_is_empty():
+    made = call("vector_buffer", geometries=vectors(shapely.Polygon(), shapely.Point(0, 0)), distance=1)
+    assert made.geometries.shapes[0].is_empty
+    assert made.geometries.shapes[1].area == pytest.approx(math.pi, abs=0.01)
