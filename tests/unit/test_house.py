@@ -39,7 +39,6 @@ LIBRARY_ROOMS = {
     "sqlalchemy": {"db"},
     "geoalchemy2": {"db"},
     "alembic": {"db"},
-    "cql2": {"db"},
     "rasterio": {"sources", "formats", "services"},
     "mapproxy": {"services"},
     "titiler": {"services"},
