@@ -15,9 +15,13 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.periods import PERIODS, at_times, groups, in_interval
 from openeo_plugin.processes.process import Schema, process
-from openeo_plugin.processes.types import LabeledReducer, Labels, TemporalCube, TemporalIntervals
+from openeo_plugin.processes.types import LabeledReducer, TemporalCube, TemporalIntervals
 
 _TIME = re.compile(r"^\d{2}:\d{2}:\d{2}$")
+
+_LABELS = {"type": "array", "items": {"type": ["number", "string"]}}
+IntervalLabels = Annotated[list[Any], Schema({**_LABELS, "uniqueItems": True}, accepts=[_LABELS])]
+"""Labels that are equal have an error of their own."""
 
 PeriodName = Annotated[str, Schema({"type": "string", "enum": list(PERIODS)})]
 
@@ -84,7 +88,7 @@ def aggregate_temporal(
     data: TemporalCube,
     intervals: TemporalIntervals,
     reducer: LabeledReducer,
-    labels: Labels = [],  # noqa: B006
+    labels: IntervalLabels = [],  # noqa: B006
     dimension: str | None = None,
     context: Any = None,
     *,

@@ -143,26 +143,27 @@ TemporalInterval = Annotated[list[Any], Schema(INTERVAL)]
 
 _TIME = {"type": "string", "pattern": r"^\d{2}:\d{2}:\d{2}$", "subtype": "time"}
 
+_PAIR: dict[str, Any] = {
+    "type": "array",
+    "subtype": "temporal-interval",
+    "minItems": 2,
+    "maxItems": 2,
+    "items": {"anyOf": [*_INSTANTS, _TIME, {"type": "null"}]},
+}
+_INTERVALS: dict[str, Any] = {"type": "array", "subtype": "temporal-intervals", "minItems": 1}
+
 TemporalIntervals = Annotated[
     list[Any],
     Schema(
         {
-            "type": "array",
-            "subtype": "temporal-intervals",
-            "minItems": 1,
-            "items": {
-                "type": "array",
-                "subtype": "temporal-interval",
-                "uniqueItems": True,
-                "minItems": 2,
-                "maxItems": 2,
-                "items": {"anyOf": [*_INSTANTS, _TIME, {"type": "null"}]},
-            },
+            **_INTERVALS,
+            "items": {**_PAIR, "uniqueItems": True},
             "examples": [
                 [["2015-01-01", "2016-01-01"], ["2016-01-01", "2017-01-01"], ["2017-01-01", "2018-01-01"]],
                 [["06:00:00", "18:00:00"], ["18:00:00", "06:00:00"]],
             ],
-        }
+        },
+        accepts=[{**_INTERVALS, "items": _PAIR}],  # an empty interval has an error of its own
     ),
 ]
 """Several [start, end)."""

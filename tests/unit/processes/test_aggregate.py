@@ -129,3 +129,27 @@ def test_more_periods_than_anybody_wants_are_refused_before_they_are_listed() ->
     with pytest.raises(OpenEOError) as raised:
         by_period(["0001-01-01", "9999-12-31"], "hour")
     assert raised.value.code == "ProcessGraphComplexity"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"intervals": [["2020-06-01", "2020-06-01"]]}, "TemporalExtentEmpty"),
+        ({"intervals": [["2020-06-02", "2020-06-01"]]}, "TemporalExtentEmpty"),
+        ({"intervals": [["2020-06-01T02:00:00+02:00", "2020-06-01"]]}, "TemporalExtentEmpty"),
+        ({"intervals": [["06:00:00", "06:00:00"]]}, "TemporalExtentEmpty"),
+        ({"intervals": [["2020-06-01", "2020-06-02"]] * 2}, "DistinctDimensionLabelsRequired"),
+        (
+            {"intervals": [["2020-06-01", None], [None, "2020-06-02"]], "labels": ["a", "a"]},
+            "DistinctDimensionLabelsRequired",
+        ),
+        ({"intervals": [[None, None]]}, "ProcessParameterInvalid"),
+        ({"intervals": [["2020-06-01", "06:00:00"]]}, "ProcessParameterInvalid"),
+        ({"intervals": [["2020-06-01"]]}, "ProcessParameterInvalid"),
+        ({"intervals": []}, "ProcessParameterInvalid"),
+    ],
+)
+def test_intervals_that_say_nothing_have_their_own_errors(arguments: dict[str, Any], code: str) -> None:
+    with pytest.raises(OpenEOError) as raised:
+        by_interval(["2020-06-01", "2020-06-02"], **arguments)
+    assert raised.value.code == code

@@ -331,3 +331,7 @@ def test_vector_buffer_of_a_geometry_that_is_empty_already_is_empty():
     made = call("vector_buffer", geometries=vectors(shapely.Polygon(), shapely.Point(0, 0)), distance=1)
     assert made.geometries.shapes[0].is_empty
     assert made.geometries.shapes[1].area == pytest.approx(math.pi, abs=0.01)
+
+
+def test_vector_buffer_beyond_all_numbers_is_refused():
+    refused("ProcessParameterInvalid", "vector_buffer", geometries=vectors(shapely.Point(1.5e308, 0)), distance=1e308)
