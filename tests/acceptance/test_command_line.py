@@ -8,7 +8,7 @@ import socket
 import pytest
 from acceptance.conftest import USER, free_port, run
 
-COMMANDS = ["serve", "worker", "demo", "import", "migrate", "user", "publish", "explain"]
+COMMANDS = ["serve", "worker", "demo", "import", "migrate", "user", "publish", "seed", "explain"]
 
 
 def complaint(done):
