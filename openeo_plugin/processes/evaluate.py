@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shapely.errors import ShapelyError
+
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.vector import LazyVectorCube
@@ -160,7 +162,7 @@ def call(node: Node, values: Mapping[str, Any], scope: Scope) -> Any:
     except OverflowError as error:
         reason = f"a number is larger than the process '{node.process_id}' can work with."
         raise OpenEOError("ProcessGraphInvalid", node=path, reason=reason) from error
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, ShapelyError) as error:
         log.warning("process %s failed at node %s", node.process_id, path, exc_info=error)
         reason = f"the process '{node.process_id}' can't work with these values."
         raise OpenEOError("ProcessGraphInvalid", node=path, reason=reason) from error

@@ -105,10 +105,13 @@ def vector_buffer(geometries: VectorData, distance: Distance, *, environment: En
     """
     cube = vector_argument(geometries, environment.node, "vector_buffer", "geometries")
     require_metres(cube.geometries)
-    with np.errstate(over="ignore", invalid="ignore"):
-        shapes = shapely.buffer(cube.geometries.shapes, distance, quad_segs=16)
-    if not np.isfinite(shapely.get_coordinates(shapes)).all():
-        raise refused("vector_buffer", "distance", "the result lies beyond all numbers.")
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            shapes = shapely.buffer(cube.geometries.shapes, distance, quad_segs=16)
+    except shapely.errors.GEOSException:
+        shapes = None
+    if shapes is None or not np.isfinite(shapely.get_coordinates(shapes)).all():
+        raise refused("vector_buffer", "distance", "the result can't be expressed in numbers.")
     return replace(cube, node=environment.node, geometries=cube.geometries.with_shapes(shapes))
 
 
