@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from db.footprint import Footprint, box_of, footprint_of, union_of
@@ -27,6 +27,7 @@ RECORD_QUERYABLES: dict[str, Json] = {
 }  # fmt: skip
 _NO_PLACE = {"wkb": None, "west": None, "south": None, "east": None, "north": None}
 _SUMMARIES = ("platform", "constellation", "instruments", "gsd")
+_EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)  # what an open end is stored as
 _ITEMS_MAX = 1_000
 _VERTICES_MAX = 500
 
@@ -52,8 +53,8 @@ def record_row(document: Mapping[str, Any], items: Sequence[Json], kind: str, up
     columns = asdict(place) if place else dict(_NO_PLACE)
     return {
         "collection_id": document["id"],
-        "datetime": first,
-        "end_datetime": last,
+        "datetime": first or (_EVER[0] if last else None),
+        "end_datetime": last or (_EVER[1] if first else None),
         "footprint": columns.pop("wkb"),
         "document": record,
         **columns,

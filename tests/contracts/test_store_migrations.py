@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
+from db.collections import CollectionStore
 from db.migrations import run
 from db.migrations.newest import NEWEST, is_newest
 from db.models import Base
+from db.record_store import RecordStore
 from db.session import Database
 
 
@@ -52,3 +54,21 @@ def test_migrations_need_no_file_in_the_working_folder(tmp_path: Path, monkeypat
     database.migrate()
     assert database.is_current()
     assert "here.sqlite" in {path.name for path in tmp_path.iterdir()}
+
+
+def test_collections_that_are_there_get_their_records_by_migration(database: Database) -> None:
+    document = {
+        "id": "old",
+        "title": "From before",
+        "extent": {"spatial": {"bbox": [[10, 46, 11, 47]]}, "temporal": {"interval": [["2020-06-01T00:00:00Z", None]]}},
+    }
+    CollectionStore(database).put(document, [{"id": "one", "properties": {"datetime": None, "cloud": 5}}], owner="ann")
+    writing = database.engine.execution_options(openeo_begin="IMMEDIATE")
+    with writing.begin() as connection:
+        run.downgrade(connection, "0003")
+    database.migrate()
+
+    (record,), count = RecordStore(database).find("ann", bbox=(10.5, 46.5, 10.6, 46.6), start="2021-01-01T00:00:00Z")
+    assert (count, record["id"], record["properties"]["title"]) == (1, "old", "From before")
+    assert RecordStore(database).find("eve") == ([], 0)
+    assert CollectionStore(database).queryables("old", "ann")["cloud"] == {"type": "integer"}

@@ -152,7 +152,7 @@ def _answer(case: Any, server: tuple[str, str]) -> Any:
     """Send a case and hold the answer against the description."""
     base, token = server
     case.headers = {**(case.headers or {}), "Authorization": f"Bearer basic//{token}"}
-    response = case.call(base_url=base, timeout=60)
+    response = case.call(base_url=base, timeout=300)
     assert response.status_code < 500, response.text
     path = urlsplit(response.request.url).path.removeprefix(urlsplit(base).path) or "/"
     if response.status_code < 400 or official().template(path) is not None:
