@@ -99,7 +99,8 @@ def _cluster_window(made: Path, work: Path) -> float:
     from openeo_plugin.cube.grid import Window
     from openeo_plugin.driver.cluster_task import compute_strip, shared_folder
     from openeo_plugin.engine.ahead import AheadWork
-    from openeo_plugin.engine.cluster import Cluster, ClusterWindows
+    from openeo_plugin.engine.cluster import Cluster
+    from openeo_plugin.engine.cluster_windows import ClusterWindows
     from openeo_plugin.engine.operator import RunContext
     from openeo_plugin.engine.window import window_key
 
