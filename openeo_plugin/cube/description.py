@@ -71,6 +71,12 @@ class CubeDescription:
         if axes != {"x", "y"}:
             raise OpenEOError("DimensionNotAvailable", dimension="x, y", available=", ".join(self.names) or "none")
 
+    def require_comparable(self, other: CubeDescription) -> None:
+        """Raises: IncompatibleDataCubes if one of two cubes with x or y has a reference system and the other has none."""
+        spatial = all(any(isinstance(d, SpatialDimension) for d in cube.dimensions) for cube in (self, other))
+        if spatial and (self.grid.crs is None) != (other.grid.crs is None):
+            raise OpenEOError("IncompatibleDataCubes", reason="x and y of one of them have no reference system.")
+
     def axis(self, name: str) -> int:
         """Index of a labelled dimension among the leading axes of `Pixels.values`."""
         return next(i for i, d in enumerate(self.labelled) if d.name == name)

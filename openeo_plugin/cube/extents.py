@@ -27,12 +27,12 @@ class BoundingBox:
     crs: str
 
     def bounds_in(self, crs: Any) -> tuple[float, float, float, float]:
-        """(west, south, east, north) of the box's outline in another CRS.
+        """(west, south, east, north) of the box's outline in another CRS; as they are where there is none.
 
         Raises: ValueError if the CRS can't express it.
         """
         own = (self.west, self.south, self.east, self.north)
-        if same_crs(self.crs, str(crs)):
+        if crs is None or same_crs(self.crs, str(crs)):
             return own
         bounds = transformer(self.crs, crs).transform_bounds(*own, densify_pts=21)
         if not all(map(math.isfinite, bounds)):

@@ -8,11 +8,18 @@ from typing import Any
 
 from pyproj import CRS, Transformer
 
+from openeo_plugin.errors import OpenEOError
+
 _LOCAL = threading.local()
 
 
 def transformer(source: Any, target: Any) -> Transformer:
-    """From one CRS to another, x before y on both sides. Not to be handed to other threads."""
+    """From one CRS to another, x before y on both sides. Not to be handed to other threads.
+
+    Raises: IncompatibleDataCubes if one of them is None.
+    """
+    if source is None or target is None:
+        raise OpenEOError("IncompatibleDataCubes", reason="x and y of one of them have no reference system.")
     cache: dict[tuple[str, str], Transformer] = _LOCAL.__dict__.setdefault("transformers", {})
     key = (str(source), str(target))
     found = cache.get(key)

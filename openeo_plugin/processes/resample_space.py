@@ -88,7 +88,7 @@ def resample_spatial(
     grid: Grid = data.description.grid
     crs = _crs(projection) if projection is not None else None
     sizes = tuple(resolution) if isinstance(resolution, list) else (resolution, resolution)
-    if crs is None or crs == CRS.from_user_input(str(grid.crs)):
+    if crs is None or (grid.crs is not None and crs == CRS.from_user_input(str(grid.crs))):
         target = _finer(grid, sizes, align)
     else:
         target = _reprojected(grid, crs, sizes)
@@ -110,6 +110,7 @@ def resample_cube_spatial(
     """
     for cube in (data, target):
         cube.description.require_space()
+    data.description.require_comparable(target.description)
     return resample_operator.resample(environment.node, data, target.description.grid, method)
 
 
@@ -141,6 +142,9 @@ def _finer(grid: Grid, sizes: tuple[float, ...], align: str) -> Grid:
 
 def _reprojected(grid: Grid, crs: CRS, sizes: tuple[float, ...]) -> Grid:
     """A grid in another reference system, its edges at multiples of the resolution."""
+    if grid.crs is None:
+        reason = "the coordinates of the data have no reference system."
+        raise OpenEOError("ProcessParameterInvalid", process="resample_spatial", parameter="data", reason=reason)
     box = grid.boundingbox
     name = f"EPSG:{crs.to_epsg()}" if crs.to_epsg() else crs.to_wkt()
     bounds = (box.left, box.bottom, box.right, box.top)

@@ -97,6 +97,7 @@ def mask_cube(node: str, data: Operator, mask: Operator, replacement: float | bo
     Raises: IncompatibleDataCubes if the mask has dimensions or labels that the data lacks.
     """
     d, m = data.description, mask.description
+    d.require_comparable(m)
     axes = []
     for dimension in m.labelled:
         found = next((i for i, own in enumerate(d.labelled) if own.name == dimension.name), None)
@@ -215,6 +216,7 @@ def pairwise(
     Raises: IncompatibleDataCubes.
     """
     d, other = first.description, second.description
+    d.require_comparable(other)
     axes, labels = [], []
     for dimension in other.labelled:
         name, places = matched.get(dimension.name, (dimension.name, tuple(range(len(dimension.labels)))))

@@ -63,6 +63,7 @@ def merge_cubes(node: str, first: Operator, second: Operator, resolver: Compute 
     Raises: OverlapResolverMissing, IncompatibleDataCubes.
     """
     a, b = first.description, second.description
+    a.require_comparable(b)
     _check_dimensions(a, b)
     points = (_is_point(a) and not _is_point(b), _is_point(b) and not _is_point(a))
     if not any(points) and not b.free and offset(b.grid, a.grid) is None:
