@@ -7,6 +7,8 @@
   const element = (id) => document.getElementById(id);
   const times = settings.times;
   const state = { time: Math.max(0, times.indexOf(settings.time)), opacity: 100 };
+  const BUSY = [429, 502, 503, 504]; // answers after which a tile is asked for again, after as many seconds as they say
+  const ATTEMPTS = 6;
   const drawing = { wanted: 0, drawn: -1, failed: new Set() };
 
   const [west, south, east, north] = settings.bounds;
@@ -49,6 +51,7 @@
     const query = times.length ? `?time=${encodeURIComponent(times[state.time])}` : "";
     const source = new ol.source.XYZ({
       tileUrlFunction: ([z, x, y]) => settings.tiles.replace("{z}", z).replace("{x}", x).replace("{y}", y) + query,
+      tileLoadFunction: (tile, address) => loadTile(tile, address, () => layer.getSource() === source),
       maxZoom: settings.maxZoom,
       tileSize: settings.tileSize,
       tilePixelRatio: 1,
@@ -61,6 +64,31 @@
     source.on("tileloaderror", (event) => failed.add(event.tile.getKey()));
     source.on("tileloadend", (event) => failed.delete(event.tile.getKey()));
     return source;
+  }
+
+  async function loadTile(tile, address, isWanted) {
+    const picture = await pictureAt(address, isWanted).catch(() => null);
+    if (!picture) {
+      tile.setState(3); // failed
+      return;
+    }
+    const image = tile.getImage();
+    const url = URL.createObjectURL(picture);
+    const release = () => URL.revokeObjectURL(url);
+    image.addEventListener("load", release);
+    image.addEventListener("error", release);
+    image.src = url;
+  }
+
+  async function pictureAt(address, isWanted) {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const answer = await fetch(address);
+      if (answer.ok) return answer.blob();
+      if (!BUSY.includes(answer.status) || !isWanted()) break;
+      const seconds = Number(answer.headers.get("Retry-After")) || 1;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(seconds, 10)));
+    }
+    return null;
   }
 
   function escaped(text) {
@@ -117,6 +145,7 @@
   }
 
   function drawn() {
+    if (view.getAnimating() || view.getInteracting()) return; // another frame follows
     if (drawing.drawn === drawing.wanted) tell(drawing.failed.size ? "incomplete" : "loaded");
   }
 

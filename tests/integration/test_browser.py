@@ -74,7 +74,10 @@ def open_viewer(server, service, browser):
 
     yield opened
     for page in pages:
-        assert (page.hosts(), page.errors, page.failed) == ({urlsplit(server.base).netloc}, [], [])
+        assert page.hosts() == {urlsplit(server.base).netloc}
+        # a loaded machine may turn tiles away; the page then asks again
+        assert [error for error in page.errors if "status of 429" not in error] == []
+        assert [one for one in page.failed if one.status != 429] == []
         page.close()
 
 
@@ -108,6 +111,10 @@ def values(page):
     page.wait_for("document.querySelector('#values:not([aria-busy]) table')")
     rows = "[...document.querySelectorAll('#values tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
     return dict(page.evaluate(rows))
+
+
+def in_clipboard(expected):
+    return f"navigator.clipboard.readText().then((text) => text === {json.dumps(expected)})"
 
 
 def agrees(picture, served, date, opacity=1.0):
@@ -218,9 +225,8 @@ def test_the_link_to_a_view_opens_that_view(served, open_viewer):
     page.wait_for("!location.hash.startsWith('#15.00/')")
     picture = shown(page)
     page.click_on("#link")
-    page.wait_for("link.textContent === 'Copied'")
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert link == page.evaluate("location.href")
+    link = page.evaluate("location.href")
+    page.wait_for(in_clipboard(link))
 
     other = open_viewer(link[link.index("#") :])
     again = shown(other)
@@ -234,9 +240,8 @@ def test_a_copied_address_is_that_of_the_face_and_answers(server, service, open_
     button = f".copy[data-address*='{'/tiles/' if face == 'XYZ' else face.lower()}']"
     assert text(page, button) == f"Copy {face}"
     page.click_on(button)
-    page.wait_for(f"document.querySelector({json.dumps(button)}).textContent === 'Copied'")
-    address = page.evaluate("navigator.clipboard.readText()")
-    assert address == service_type(face).url(service.id, server.base)
+    address = service_type(face).url(service.id, server.base)
+    page.wait_for(in_clipboard(address))
     asked = {} if face in ("XYZ", "WMTS") else {"params": {"service": face, "request": "GetCapabilities"}}
     tile = address.replace("{z}", "1").replace("{x}", "1").replace("{y}", "0")
     assert httpx.get(tile, timeout=60, **asked).status_code == 200
@@ -259,6 +264,24 @@ def test_tiles_that_fail_are_told_and_can_be_asked_for_again(served, server, ser
     assert agrees(shown(page), served, next_date)
     assert page.evaluate("trouble.hidden")
     page.close()
+
+
+def test_tiles_that_a_busy_server_turns_away_are_asked_for_again(served, open_viewer):
+    date, next_date = served.dates.distinct[30:32]
+    page = open_viewer(view_of(served, date))
+    shown(page)
+    page.evaluate("""(() => {
+      const real = fetch, busy = { status: 429, headers: { "Retry-After": "1" } };
+      globalThis.refused = new Set();
+      globalThis.fetch = (address) => {
+        if (refused.has(address)) return real(address);
+        refused.add(address);
+        return Promise.resolve(new Response("", busy));
+      };
+    })()""")
+    page.click_on("#later")
+    assert agrees(shown(page), served, next_date)
+    assert page.evaluate("refused.size") > 0
 
 
 def test_a_page_of_an_unknown_service_is_not_found(server, browser):
