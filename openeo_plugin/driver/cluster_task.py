@@ -7,6 +7,7 @@ same cubes. Were the two plans to differ (an item was imported meanwhile), the w
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -90,6 +91,7 @@ def is_held(folder: Path) -> bool:
         return True
 
 
+@functools.cache
 def _software() -> str:
     try:
         return importlib.metadata.version("pygeoapi-openeo")
