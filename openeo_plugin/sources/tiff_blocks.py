@@ -30,6 +30,7 @@ from openeo_plugin.sources.tiff_directory import (
 
 MAX_OPEN = 192
 KEPT_BYTES = 32 << 20  # of a process that reads every block once, as jobs do
+_PIECE_BYTES = 1 << 20
 _LOCAL = threading.local()
 _SERIALS = itertools.count()
 
@@ -128,7 +129,7 @@ class TiffBlocks:
             made = decode(packed, out=view)
         except RuntimeError as error:
             if layout.compression != ZSTD:
-                _require_sound(packed)
+                _require_sound(packed, target.nbytes)
             raise UndecodableError from error
         if len(made) != target.nbytes:
             raise UndecodableError
@@ -140,10 +141,16 @@ class TiffBlocks:
             raise UndecodableError
 
 
-def _require_sound(packed: Any) -> None:
-    """Raises: DamagedError, if the bytes of a block don't make sense, or don't match their checksum."""
+def _require_sound(packed: Any, size_bytes: int) -> None:
+    """Look at a block again, a piece at a time and not beyond its size: it may be made to fill the memory.
+
+    Raises: DamagedError, if the bytes of a block don't make sense, or don't match their checksum.
+    """
+    stream, made, left = zlib.decompressobj(), 0, packed
     try:
-        zlib.decompressobj().decompress(packed)
+        while left and not stream.eof and made <= size_bytes:
+            made += len(stream.decompress(left, _PIECE_BYTES))
+            left = stream.unconsumed_tail
     except zlib.error as error:
         raise DamagedError(f"a block is damaged ({str(error).rpartition(': ')[2]})") from error
 

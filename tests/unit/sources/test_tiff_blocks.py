@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rasterio.windows import Window
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.sources import datasets
+from openeo_plugin.sources import datasets, tiff_blocks
 from openeo_plugin.sources.layers import Layer
 from openeo_plugin.sources.tiff_blocks import TiffBlocks
 from tests.unit.sources.rasters import write_tif
@@ -194,3 +195,46 @@ def test_a_head_with_any_byte_changed_gives_an_official_error_or_pixels(noise: P
     with contextlib.suppress(OpenEOError):
         assert datasets.read(layer(path), None, (0, 0, *SHAPE)).shape == SHAPE
     path.unlink()
+
+
+def test_a_block_that_grows_far_beyond_its_size_is_not_unpacked_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tif(tmp_path / "a.tif", values=values("uint16"), compress="deflate", **TILED)
+    blocks = blocks_of(path)
+    assert blocks is not None
+    bomb = zlib.compress(bytes(1 << 19), 9)
+    assert len(bomb) < int(blocks.layout.counts[0, 1, 1])
+    with path.open("r+b") as file:
+        file.seek(int(blocks.layout.offsets[0, 1, 1]))
+        file.write(bomb)
+    made: list[int] = []
+    monkeypatch.setattr(tiff_blocks, "_PIECE_BYTES", 1024)
+    monkeypatch.setattr(tiff_blocks.zlib, "decompressobj", lambda: _Counted(made))
+    with contextlib.suppress(OpenEOError):
+        datasets.read(layer(path), None, (16, 32, 16, 32))
+    assert 0 < sum(made) <= 16 * 32 * 2 + 2 * 1024
+
+
+class _Counted:
+    """Decompresses, and tells how much."""
+
+    def __init__(self, made: list[int]) -> None:
+        self._stream = _DECOMPRESSOBJ()
+        self._made = made
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        return self._stream.unconsumed_tail
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        found = self._stream.decompress(data, most)
+        self._made.append(len(found))
+        return found
+
+
+_DECOMPRESSOBJ = zlib.decompressobj
