@@ -72,7 +72,7 @@ class CubeDescription:
             raise OpenEOError("DimensionNotAvailable", dimension="x, y", available=", ".join(self.names) or "none")
 
     def require_comparable(self, other: CubeDescription) -> None:
-        """Raises: IncompatibleDataCubes if one of two cubes with x or y has a reference system and the other has none."""
+        """Raises: IncompatibleDataCubes if of two cubes with x or y only one has a reference system."""
         spatial = all(any(isinstance(d, SpatialDimension) for d in cube.dimensions) for cube in (self, other))
         if spatial and (self.grid.crs is None) != (other.grid.crs is None):
             raise OpenEOError("IncompatibleDataCubes", reason="x and y of one of them have no reference system.")

@@ -15,6 +15,7 @@ from typing import Any
 
 from shapely.errors import ShapelyError
 
+from openeo_plugin.cube.labelled_array import LabelledArray
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.engine.operator import Operator
 from openeo_plugin.engine.operators.vector import LazyVectorCube
@@ -279,6 +280,8 @@ def check(definition: ProcessDefinition, parameter: Parameter, value: Any) -> No
     """
     reason: str | None = None
     schemas = parameter.schemas()
+    if isinstance(value, LabelledArray):  # JSON Schema knows no labels
+        value = list(value)
     if isinstance(value, LazyVectorCube):
         reason = vector_fault(schemas)
     elif isinstance(value, Operator):

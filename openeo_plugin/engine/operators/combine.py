@@ -9,7 +9,8 @@ import numpy as np
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.dimensions import LabelledDimension
+from openeo_plugin.cube.dimensions import LabelledDimension, SpatialDimension
+from openeo_plugin.cube.grid import whole
 from openeo_plugin.cube.pixels import Array, Block, DeferredNull, Mask, Pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.pinned import pin
@@ -31,6 +32,7 @@ class MaskCube:
         axes: for every labelled dimension of the mask its axis in the data.
         bands: whether the mask has the bands of the data; else its only band masks all of them.
         replacement: None for null.
+        point: whether the mask has neither x nor y, so that its only pixel counts everywhere.
     """
 
     node: str
@@ -39,11 +41,13 @@ class MaskCube:
     axes: tuple[int, ...]
     bands: bool
     replacement: float | bool | None
+    point: bool = False
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The same of both; of the mask only what it has."""
+        grid = self.inputs[1].description.grid
         mask = Request(
-            on_grid(request.window, self.inputs[1].description.grid),
+            whole(grid) if self.point else on_grid(request.window, grid),
             request.bands if self.bands else (0,),
             tuple(request.labels[axis] for axis in self.axes),
             exact=True,
@@ -118,10 +122,11 @@ def mask_cube(node: str, data: Operator, mask: Operator, replacement: float | bo
         bands = tuple(replace(band, nullable=True) for band in d.bands)
     else:
         bands = tuple(_replaced(band, replacement) for band in d.bands)
-    if not m.free and offset(m.grid, d.grid) is None:
+    point = not any(isinstance(dimension, SpatialDimension) for dimension in m.dimensions)
+    if not point and not m.free and offset(m.grid, d.grid) is None:
         mask = pin(mask)
-    described = replace(d, bands=bands, free=d.free and m.free)
-    return MaskCube(node, (data, mask), described, tuple(axes), len(m.bands) > 1, replacement)
+    described = replace(d, bands=bands, free=d.free and (m.free or point))
+    return MaskCube(node, (data, mask), described, tuple(axes), len(m.bands) > 1, replacement, point)
 
 
 def _holding(dtype: np.dtype[Any], replacement: float | bool) -> np.dtype[Any]:

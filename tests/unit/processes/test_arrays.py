@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cubes import call
 
 from openeo_plugin.cube.labelled_array import LabelledArray
 from openeo_plugin.cube.pixels import Lanes, Pixels
@@ -133,3 +134,10 @@ def test_null_is_never_found() -> None:
     assert array_contains([None], None) is False
     assert array_find([None], None) is None
     assert array_contains(bands(), 0).values.tolist() == [[False, False]]  # type: ignore[attr-defined]
+
+
+def test_an_array_with_labels_is_no_text() -> None:
+    labelled = call("array_create_labeled", data=[1], labels=["a"])
+    with pytest.raises(OpenEOError) as raised:
+        call("date_difference", date1="2020-01-01", date2="2020-01-02", unit=labelled)
+    assert raised.value.code == "ProcessParameterInvalid"

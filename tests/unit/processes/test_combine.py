@@ -232,3 +232,13 @@ def test_masking_copies_no_pixels() -> None:
     data = cube([Y, X], [[1, 2]], dtype=np.int16)
     made = masked(data, cube([Y, X], [[0, 1]], dtype=bool))
     assert np.shares_memory(computed(made).bands[0].values, data.bands[0].values)
+
+
+def test_a_mask_without_x_and_y_counts_for_every_pixel_wherever_it_comes_from() -> None:
+    t = TemporalDimension("t", DAYS[:2])
+    data = cube([t, Y, X], [[[1, 2, 3]], [[4, 5, 6]]], dtype=np.int16)
+    west = call("filter_labels", data=data, dimension="x", condition=graph("lt", x="$value", y=500_010))
+    high = call("reduce_spatial", data=west, reducer=graph("max", data="$data"))
+    mask = call("apply", data=high, process=graph("gt", x="$x", y=3))
+    assert values(call("mask", data=data, mask=mask)) == [[[1, 2, 3]], [[None, None, None]]]
+    assert values(call("mask", data=data, mask=mask, replacement=0)) == [[[1, 2, 3]], [[0, 0, 0]]]
