@@ -8,6 +8,7 @@ from typing import Any
 
 from mapproxy.config.configuration.proxy import ProxyConfiguration
 from mapproxy.config.configuration.source import register_source_configuration
+from mapproxy.exception import RequestError
 from mapproxy.layer import Dimension
 from mapproxy.service.wms import WMSServer
 from mapproxy.service.wmts import Capabilities, WMTSRestServer, WMTSServer
@@ -43,6 +44,8 @@ def mapproxy_app(served: ServedService, max_zoom: int) -> MapProxyApp:
     for server in _all_servers(servers):
         if isinstance(server, WMTSRestServer):
             server.parse_request = partial(_own_dimensions, server.parse_request)
+        if isinstance(server, WMTSServer):
+            server.check_request = partial(_check_tile, server, server.check_request)
     return MapProxyApp(servers, proxy.base_config)
 
 
@@ -145,6 +148,16 @@ def _own_dimensions(parse: Callable[[Any], Any], request: Any) -> Any:
     parsed = parse(request)
     parsed.dimensions = {}
     return parsed
+
+
+def _check_tile(server: WMTSServer, check: Callable[..., None], request: Any, *more: Any) -> None:
+    """Check a request, its tile too: MapProxy 7.0 looks only at those of pictures, not at those of values.
+
+    Raises: RequestError.
+    """
+    check(request, *more)
+    if server.layers[request.layer][request.tilematrixset].grid.limit_tile(request.tile) is None:
+        raise RequestError("there is no such tile in the tile matrix set", code="TileOutOfRange", request=request)
 
 
 def _set_dates(servers: Iterable[Any], dates: Dates) -> None:

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 from openeo_plugin.backend import Backend
 from openeo_plugin.errors import OpenEOError
 from services.access import Opened, OpenServices
-from services.ows_exception import exception_report, is_wms
-from services.ows_request import check, parse, split
+from services.dates import Dates
+from services.ows_exception import OwsRefusalError, exception_report, is_wms
+from services.ows_request import MapproxyRequest, check, parse, split
 from services.visit import public_segment
 
 Environ = dict[str, Any]
@@ -94,13 +95,11 @@ class OwsDispatcher:
         opened = self._services.open_now(service_id)
         served = opened.served
         request = parse(path, environ.get("QUERY_STRING", ""), dated=bool(served.dates.labels))
-        code = "InvalidParameterValue"
         try:
             check(request)
-            code = "InvalidDimensionValue" if is_wms(request.given) else code
-            served.dates.index(request.time)
-        except OpenEOError as error:
-            return _send(start_response, "400 Bad Request", *exception_report(code, error.message, request.given))
+            _check_time(served.dates, request)
+        except OwsRefusalError as error:
+            return _send(start_response, "400 Bad Request", *exception_report(error.code, error.message, request.given))
         inner = self._placed({**environ, "PATH_INFO": request.path, "QUERY_STRING": request.query}, service_id)
         if not request.for_capabilities or environ["REQUEST_METHOD"] != "GET":
             return _run(self._app(opened), inner, start_response, request.time)
@@ -148,6 +147,15 @@ class OwsDispatcher:
         environ["wsgi.url_scheme"] = base.scheme
         environ["SCRIPT_NAME"] = f"{base.path.rstrip('/')}/ogc/{public_segment(service_id)}"
         return environ
+
+
+def _check_time(dates: Dates, request: MapproxyRequest) -> None:
+    """Raises: OwsRefusalError, for a date that there is not."""
+    try:
+        dates.index(request.time)
+    except OpenEOError as error:
+        code = "InvalidDimensionValue" if is_wms(request.given) else "InvalidParameterValue"
+        raise OwsRefusalError(code, error.message) from None
 
 
 def _run(app: WsgiApp, environ: Environ, start_response: StartResponse, time: str | None) -> Iterable[bytes]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
+
+from services.xml_text import xml_text
 
 _WMS_130 = """<?xml version="1.0" encoding="UTF-8"?>
 <ServiceExceptionReport version="1.3.0" xmlns="http://www.opengis.net/ogc">
@@ -24,6 +25,20 @@ _OWS = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+class OwsRefusalError(ValueError):
+    """A request that WMTS or WMS refuses.
+
+    Args:
+        code: of the exception, in the words of the standard.
+        message: for the user.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 def exception_report(code: str, message: str, given: Mapping[str, str]) -> tuple[bytes, str]:
     """The report in the form the request's service and version ask for, and its media type.
 
@@ -36,7 +51,7 @@ def exception_report(code: str, message: str, given: Mapping[str, str]) -> tuple
     if is_wms(given):
         old = given.get("version") == "1.1.1"
         template, media_type = (_WMS_111, "application/vnd.ogc.se_xml") if old else (_WMS_130, "text/xml")
-    return template.format(code=code, message=html.escape(message)).encode(), media_type
+    return template.format(code=code, message=xml_text(message)).encode(), media_type
 
 
 def is_wms(given: Mapping[str, str]) -> bool:

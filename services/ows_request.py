@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from openeo_plugin.errors import OpenEOError
+from services.ows_exception import OwsRefusalError
 
 MAX_MAP_PX = 4096
 KVP = "/service"
@@ -27,6 +28,10 @@ _DATED_TILE = re.compile(f"/wmts/{_NAME}/{_NAME}/(?P<time>[A-Za-z0-9_.,:-]{{1,64
 _WHOLE = re.compile("[+-]?[0-9]{1,9}")
 _WHOLE_NAMES = frozenset({"tilecol", "tilerow", "tilematrix", "i", "j", "x", "y", "feature_count"})
 _NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
+_WRONG = "InvalidParameterValue"
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}")
+_CRS = re.compile("[A-Za-z][A-Za-z0-9]{0,15}:[0-9]{1,9}")
 _BBOX = re.compile(",".join([_NUMBER] * 4))
 
 
@@ -87,16 +92,33 @@ def parse(path: str, query: str, dated: bool) -> MapproxyRequest:
 
 
 def check(request: MapproxyRequest) -> None:
-    """Refuse numbers that are none or too large.
+    """Refuse what MapProxy would stumble over: numbers that are none or too large, and names of no known form.
 
-    Raises: RequestInvalid.
+    Raises: OwsRefusalError.
     """
     given = request.given
+    for name, value in given.items():
+        if _CONTROL.search(name + value):
+            raise OwsRefusalError(_WRONG, "the address holds a control character")
     for name in _WHOLE_NAMES & given.keys():
         if not _WHOLE.fullmatch(given[name]):
-            raise OpenEOError("RequestInvalid", reason=f"{name.upper()} must be a whole number")
+            raise OwsRefusalError(_WRONG, f"{name.upper()} must be a whole number")
     for name in {"width", "height"} & given.keys():
         if not _WHOLE.fullmatch(given[name]) or not 1 <= int(given[name]) <= MAX_MAP_PX:
-            raise OpenEOError("RequestInvalid", reason=f"{name.upper()} must lie between 1 and {MAX_MAP_PX}")
+            raise OwsRefusalError(_WRONG, f"{name.upper()} must lie between 1 and {MAX_MAP_PX}")
     if "bbox" in given and not _BBOX.fullmatch(given["bbox"]):
-        raise OpenEOError("RequestInvalid", reason="BBOX must be four numbers separated by commas")
+        raise OwsRefusalError(_WRONG, "BBOX must be four numbers separated by commas")
+    if "version" in given and not _VERSION.fullmatch(given["version"]):
+        raise OwsRefusalError(_WRONG, "VERSION must be numbers with points between them, such as 1.3.0")
+    for name in {"crs", "srs"} & given.keys():
+        if not _CRS.fullmatch(given[name]):
+            raise OwsRefusalError(f"Invalid{name.upper()}", f"{name.upper()} must be a code such as EPSG:3857")
+    _check_queried(given)
+
+
+def _check_queried(given: Mapping[str, str]) -> None:
+    """What values are asked of has to be among what is shown. Raises: OwsRefusalError."""
+    shown = given.get("layers", "").split(",")
+    for name in given.get("query_layers", "").split(","):
+        if name and name not in shown:
+            raise OwsRefusalError("LayerNotDefined", f"the layer {name[:64]} of QUERY_LAYERS is not among LAYERS")

@@ -9,13 +9,13 @@ import numpy as np
 from morecantile import Tile
 from odc.geo.geobox import GeoBox
 from rasterio.crs import CRS
-from rasterio.warp import transform
 from rio_tiler.constants import WGS84_CRS
 from rio_tiler.errors import PointOutsideBounds
 from rio_tiler.io import BaseReader
 from rio_tiler.models import BandStatistics, ImageData, Info, PointData
 from rio_tiler.types import BBox
 
+from openeo_plugin.cube.transforms import transformer
 from services.render import preview_grid
 from services.served import MapRequest, ServedService
 from services.tile_matrix import grid_of
@@ -80,9 +80,9 @@ class PlanReader(BaseReader):
 
         Raises: PointOutsideBounds.
         """
-        xs, ys = transform(coord_crs, self.crs, [lon], [lat])
+        x, y = transformer(coord_crs.to_string(), self.crs.to_string()).transform(lon, lat)
         west, south, east, north = self.bounds
-        if not (west <= xs[0] <= east and south <= ys[0] <= north):
+        if not (west <= x <= east and south <= y <= north):
             raise PointOutsideBounds("Point is outside the data")
         found = self.input.values_at(lon, lat, coord_crs.to_string(), self.time)
         values = np.array([np.nan if value is None else value for value in found.values()])

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from rasterio.warp import transform, transform_bounds
+from rasterio.warp import transform_bounds
 
 from openeo_plugin.cube.description import CubeDescription
+from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.operator import RunContext
 from openeo_plugin.errors import OpenEOError
 from services import render
@@ -203,8 +204,10 @@ class ServedService:
     def _pixel_at(self, x: float, y: float, crs: str) -> GeoBox | None:
         """The pixel of the cube's own grid at a point, as a grid of one pixel."""
         grid = self.description.grid
-        xs, ys = transform(crs, str(grid.crs), [x], [y])
-        column, row = ~grid.affine @ (xs[0], ys[0])
+        place = transformer(crs, str(grid.crs)).transform(x, y)  # infinite where the grid's CRS has no such place
+        if not all(map(math.isfinite, place)):
+            return None
+        column, row = ~grid.affine @ place
         if not (0 <= column < grid.shape.x and 0 <= row < grid.shape.y):
             return None
         return GeoBox((1, 1), grid.affine @ Affine.translation(math.floor(column), math.floor(row)), grid.crs)

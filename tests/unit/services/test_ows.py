@@ -337,6 +337,12 @@ def test_feature_info_is_told_the_date_in_the_address_of_a_tile(open_client):
     assert tile["time"] == "2020-06-01T10:00:00Z"
 
 
+@pytest.mark.parametrize("bbox", ["-1e30,-1e30,1e30,1e30", "1e30,1e30,2e30,2e30", "100,-180,200,180"])
+def test_there_are_no_values_where_the_reference_system_has_no_place(open_client, bbox):
+    found = open_client().get("/abc/wms", query_string={**INFO, "crs": "EPSG:4326", "bbox": bbox}).json
+    assert set(found["values"].values()) == {None}
+
+
 @pytest.mark.parametrize(("info_format", "text"), [("text/plain", "row: 3"), ("text/html", "<th>row</th><td>3</td>")])
 def test_feature_info_comes_as_text_and_html(open_client, info_format, text):
     answer = open_client().get("/abc/wms", query_string={**INFO, "info_format": info_format})
@@ -407,6 +413,14 @@ def test_a_service_appears_changes_and_vanishes_at_the_next_request(make_backend
         {"layers": "<script>alert(1)</script>"},
         {"format": "image/bmp"},
         {"request": "GetEverything"},
+        {"version": "abc"},
+        {"version": "1.3.0.é"},
+        {"crs": "EPSG:four"},
+        {"crs": "0.5"},
+        {"crs": "\0"},
+        {"styles": "\0"},
+        {"service": "WMS", "request": "\0"},
+        {"request": "GetFeatureInfo", "query_layers": "other", "i": "1", "j": "1", "info_format": "text/plain"},
     ],
 )
 def test_a_wrong_map_request_is_an_exception_of_wms(open_client, change):
@@ -426,6 +440,9 @@ def test_a_wrong_map_request_is_an_exception_of_wms(open_client, change):
         {"tilematrixset": "<script>"},
         {"format": "image/gif"},
         {"request": "GetEverything"},
+        {"tilematrixset": "\0"},
+        {"request": "GetFeatureInfo", "i": "1", "j": "1", "infoformat": "application/json", "tilematrix": "77"},
+        {"request": "GetFeatureInfo", "i": "1", "j": "1", "infoformat": "application/json", "tilerow": "99999999"},
     ],
 )
 def test_a_wrong_tile_request_is_an_exception_of_wmts(open_client, change):
