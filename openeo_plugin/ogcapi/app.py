@@ -12,7 +12,6 @@ import importlib
 import json
 import logging
 import os
-import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from werkzeug.wsgi import wrap_file
 
 from openeo_plugin.engine.operator import Canceled
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.ogcapi.address import InvalidParameterError, check_parameters, trim_choices
 from openeo_plugin.ogcapi.configuration import pygeoapi_configuration
 from openeo_plugin.ogcapi.resources import GEOTIFF, LiveResources
 from openeo_plugin.ogcapi.scope import Scope, entered
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_POLICY = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-_REFUSED_CHOICE = re.compile(r"[^,]*;\s*q=0(?:\.0*)?\s*(?:,|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -153,6 +152,7 @@ def _view(route: Route) -> Callable[..., Response]:
 
     def view(**arguments: str) -> Response:
         face: _Face = current_app.extensions["ogcapi"]
+        check_parameters(request.args)
         with entered(Scope(face.backend, _user(face.backend), request.args.to_dict())):
             function = getattr(importlib.import_module(module), name)
             return _answer(face.api(), function, route, arguments)
@@ -202,9 +202,7 @@ def _api_request(api: Any) -> Any:
     """The request as pygeoapi sees it: JSON unless something else is asked for, GeoTIFF by its media type too."""
     from pygeoapi.api import APIRequest
 
-    for name in ("HTTP_ACCEPT", "HTTP_ACCEPT_LANGUAGE"):  # pygeoapi divides by the weight of a choice
-        if name in request.environ:
-            request.environ[name] = _REFUSED_CHOICE.sub("", request.environ[name])
+    trim_choices(request.environ)
     asked = APIRequest.from_flask(request, api.locales)
     asked._format = asked._get_format(request.headers, {GEOTIFF["name"]: GEOTIFF["mimetype"]}) or "json"
     return asked
@@ -237,13 +235,13 @@ def _failure(error: Exception) -> Response:
         return Response(status=499)
     if isinstance(error, HTTPException):
         code, message, status = error.name.replace(" ", ""), error.description or error.name, error.code or 500
-        shown = {"id": str(uuid.uuid4()), "code": code, "message": message, "links": []}
-        response: Response = jsonify({**shown, "type": code, "description": message})
+        response = _exception(code, message, status)
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):
                 response.headers[name] = value
-        response.status_code = status
         return response
+    if isinstance(error, InvalidParameterError):
+        return _exception("InvalidParameterValue", str(error), 400)
     known = error if isinstance(error, OpenEOError) else OpenEOError("Internal")
     if known.status >= 500:
         log.error("%s %s", known.code, known.id, exc_info=error)
@@ -252,6 +250,13 @@ def _failure(error: Exception) -> Response:
     response.status_code = known.status
     if known.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="openEO"'
+    return response
+
+
+def _exception(code: str, message: str, status: int) -> Response:
+    shown = {"id": str(uuid.uuid4()), "code": code, "message": message, "links": []}
+    response: Response = jsonify({**shown, "type": code, "description": message})
+    response.status_code = status
     return response
 
 
