@@ -18,6 +18,7 @@ from openeo_plugin.engine.operators import resample as resample_operator
 from openeo_plugin.engine.operators.spatial import reduce_spatial as reduce_spatially
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
+from openeo_plugin.processes.folds import fold_of
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import RasterCube, Reducer, SpatialCube
 
@@ -210,4 +211,4 @@ def reduce_spatial(data: SpatialCube, reducer: Reducer, context: Any = None, *, 
     Source: openeo-processes 2.0.0-rc.2, reduce_spatial.
     """
     data.description.require_space()
-    return reduce_spatially(environment.node, data, ("y", "x"), reducer, context)
+    return reduce_spatially(environment.node, data, ("y", "x"), reducer, context, fold=fold_of(reducer))

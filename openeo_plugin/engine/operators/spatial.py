@@ -1,6 +1,7 @@
 """Operators that fold x or y away: a window of the result needs the whole extent along the dimension folded.
 
-The request asks for all of it; the run makes windows narrow enough for that to fit the memory budget.
+The request asks for all of it; the run makes windows narrow enough for that to fit the memory budget. Both axes leave a
+single pixel, for which that would be the whole cube: reducers that can be folded are, window by window.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array, Block, Lanes, Mask, Pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.pinned import pin
+from openeo_plugin.engine.operators.zonal import aggregate_extent
+from openeo_plugin.engine.operators.zonal_folds import Fold
 from openeo_plugin.engine.probe import Compute, as_pixels, band_of, empty_pixels
 
 
@@ -106,15 +109,19 @@ def reduce_spatial(
     callback: Compute,
     context: Any,
     labels: tuple[Label, ...] | None = None,
+    fold: Fold | None = None,
 ) -> Operator:
     """Describe a reduction over y, x, or both. The callback is probed with an array of no pixels.
 
     labels: of the values along a single axis, where they are no coordinates.
+    fold: the fold that the callback is, if it is one: both axes are then folded window by window.
     """
     description = cube.description
     kept = tuple(d for d in description.dimensions if not (isinstance(d, SpatialDimension) and d.axis in axes))
     bands = tuple(_probed(description, band, axes, callback, context, labels) for band in description.bands)
     described = replace(description, dimensions=kept, grid=folded_grid(description.grid, axes), bands=bands, free=False)
+    if fold is not None and len(axes) == 2:
+        return pin(aggregate_extent(node, cube, described, callback, context, fold))
     return pin(ReduceSpatial(node, (cube,), described, callback, context, axes, labels))
 
 

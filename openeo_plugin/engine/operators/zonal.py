@@ -27,7 +27,7 @@ from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.vector import LazyVectorCube, values_description
 from openeo_plugin.engine.operators.zonal_folds import Fold, Parts
 from openeo_plugin.engine.operators.zonal_windows import label_groups, window_shape
-from openeo_plugin.engine.operators.zones import Spans, Zones
+from openeo_plugin.engine.operators.zones import Spans, Zones, whole_extent
 from openeo_plugin.engine.probe import Compute, as_pixels, band_of
 from openeo_plugin.errors import OpenEOError
 
@@ -314,6 +314,20 @@ def aggregate_spatial(
     if fold is None:
         _refuse_large(made)
     return LazyVectorCube(node, geometries, made)
+
+
+def aggregate_extent(
+    node: str, cube: Operator, description: CubeDescription, callback: Compute, context: Any, fold: Fold
+) -> Operator:
+    """One value for all pixels of the extent: zonal statistics with a single zone, on a grid of one pixel.
+
+    description: of the result but for its bands.
+    """
+    bands = tuple(_described(cube.description, b, callback, context, fold) for b in cube.description.bands)
+    spans = whole_extent(cube.description.grid)
+    return AggregateSpatial(
+        node, cube, spans, 1, replace(description, bands=bands), fold, callback, context, counts=False
+    )
 
 
 def _described(description: CubeDescription, band: Band, callback: Compute, context: Any, fold: Fold | None) -> Band:

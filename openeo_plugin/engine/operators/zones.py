@@ -66,6 +66,13 @@ class Spans:
         return bool(((rows[1:, 1] == rows[:-1, 1]) & (rows[1:, 2] < rows[:-1, 3])).any())
 
 
+def whole_extent(grid: Grid) -> Spans:
+    """One zone: every pixel of a grid."""
+    rows = np.zeros((grid.shape[0], 4), np.int32)
+    rows[:, 1], rows[:, 3] = np.arange(grid.shape[0]), grid.shape[1]
+    return Spans(rows)
+
+
 class Zones:
     """Geometries and the pixels that they cover on any grid. Safe to use from many threads."""
 

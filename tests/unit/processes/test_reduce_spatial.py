@@ -10,7 +10,10 @@ import pytest
 from cubes import DAYS, X, Y, call, cube, graph, values
 
 from openeo_plugin.cube.dimensions import BandsDimension, TemporalDimension
-from openeo_plugin.engine.operator import Operator
+from openeo_plugin.cube.grid import Window
+from openeo_plugin.engine.barrier import barriers_below
+from openeo_plugin.engine.operator import Operator, everything
+from openeo_plugin.engine.operators.zonal_folds import FOLDED
 from openeo_plugin.errors import OpenEOError
 
 PLANE = [[1, 2, 3], [4, None, 6]]
@@ -46,6 +49,18 @@ def test_nan_is_no_null() -> None:
     data = cube([Y, X], [[1, math.nan], [None, 2]])
     assert math.isnan(values(reduced(data, "sum"))[0][0])
     assert values(reduced(data, "count")) == [[2]]
+
+
+@pytest.mark.parametrize("process_id", FOLDED)
+def test_what_can_be_folded_never_holds_the_whole_extent(process_id: str) -> None:
+    made = reduced(cube([Y, X], PLANE, dtype=np.int16), process_id)
+    (fold,) = barriers_below([made])
+    assert fold.node == made.node
+    assert made.inputs[0].request(everything(made.description, Window(made.description.grid, 0, 0, 1, 1))) == (None,)
+
+
+def test_medians_have_no_fold() -> None:
+    assert barriers_below([reduced(cube([Y, X], PLANE, dtype=np.int16), "median")]) == []
 
 
 def test_values_come_row_by_row() -> None:
