@@ -73,8 +73,8 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
     from services.door import Door, Entrance
     from services.gate import Gates
     from services.journal import Journal
+    from services.kept_tiles import kept_tiles_of
     from services.ows import create_ows
-    from services.tile_store import kept_tiles_of
     from services.viewer.page import STATIC, create_viewer, create_viewer_files
     from services.wcs import create_wcs
     from services.xyz import create_tiles
@@ -210,7 +210,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 def _not_found(path: str) -> OpenEOError:
     version = _OTHER_VERSION.match(path)
-    if version:
+    if version and not path.startswith(f"{API_MOUNT}/"):
         return OpenEOError("UnsupportedApiVersion", version=version["version"])
     return OpenEOError("NotFound")
 

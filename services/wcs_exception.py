@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+from services.xml_text import xml_text
 
 _STATUS = {
     "NoSuchCoverage": 404,
@@ -47,5 +47,5 @@ class WcsError(Exception):
 
     def report(self) -> bytes:
         """The exception report."""
-        locator = f' locator="{html.escape(self.locator)}"' if self.locator else ""
-        return _REPORT.format(code=self.code, locator=locator, message=html.escape(self.message)).encode()
+        locator = f' locator="{xml_text(self.locator)}"' if self.locator else ""
+        return _REPORT.format(code=self.code, locator=locator, message=xml_text(self.message)).encode()

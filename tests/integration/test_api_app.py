@@ -136,6 +136,12 @@ def test_other_versions_of_the_api_are_named_as_such(client, path):
     assert (response.status_code, response.json()["code"]) == (404, "UnsupportedApiVersion")
 
 
+def test_an_address_with_a_line_break_is_not_another_version(client):
+    response = client.get("/openeo/v1/jobs/a%0Ab")
+
+    assert (response.status_code, response.json()["code"]) == (404, "NotFound")
+
+
 def test_a_method_that_the_landing_page_has_not_is_405(client):
     assert client.post("/").json()["code"] == "MethodNotAllowed"
 
