@@ -14,8 +14,8 @@ from openeo_plugin.engine.operator import Operator, Request, everything
 from openeo_plugin.engine.schedule import Task, schedule
 
 # Seconds of one core, fitted to the workloads of benchmarks/ on deflated 16-bit Sentinel-2 data.
-_START_S = 0.015
-_READ_S = 1 / 300e6
+_START_S = 0.010
+_READ_S = 1 / 450e6
 _COMPUTE_S = 1 / 1e9
 _GATHER_S = 1 / 150e6
 _STORE_S = 1 / 1e9
