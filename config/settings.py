@@ -39,8 +39,9 @@ class Settings(BaseSettings):
     """The options of one instance. Immutable; use `load_settings` to read them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OPENEO_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
-    )
+        env_prefix="OPENEO_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True,
+        hide_input_in_errors=True,  # some are secrets
+    )  # fmt: skip
 
     title: str = "pygeoapi-openeo"
     description: str = "An openEO back-end that publishes its results as OGC services."
@@ -81,6 +82,9 @@ class Settings(BaseSettings):
     sync_timeout_s: float = Field(default=300, gt=0)
     tile_max_zoom: int = Field(default=20, ge=0, le=30)
     tile_cache_bytes: int = Field(default=2**30, ge=0)
+    tile_cache_url: SecretStr | None = None
+    tile_cache_timeout_s: float = Field(default=0.25, gt=0)
+    tile_cache_lifetime_s: int = Field(default=2_592_000, ge=1)
     seed_tiles_max: int = Field(default=200_000, ge=0)
     service_rate_per_s: float = Field(default=200, gt=0)
     egress: bool = True
@@ -138,6 +142,13 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError("a secret key needs at least 32 characters")
+        return value
+
+    @field_validator("tile_cache_url")
+    @classmethod
+    def _known_tile_cache(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"(rediss?://[^/?#]+|unix://).*", value.get_secret_value()):
+            raise ValueError("the address of a tile cache begins with redis://host, rediss://host or unix://")
         return value
 
     @property

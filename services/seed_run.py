@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from openeo_plugin.engine.operator import Canceled, RunContext
 from openeo_plugin.errors import OpenEOError
 from services.access import OpenServices
+from services.kept_tiles import kept_tiles_of
 from services.seed_ledger import SeedLedger, SeedStatus
 from services.seed_order import SeedOrder
 from services.seeding import SeedProgress, seed, tiles_of
-from services.tile_store import kept_tiles_of
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -21,10 +21,12 @@ from services.extent import MERCATOR_LATITUDE, parts_of
 from services.seed_order import SeedOrder, refused
 from services.served import MapRequest, ServedService
 from services.tile_matrix import GEOGRAPHIC, WEB_MERCATOR, Bounds, TileMatrixSet, zoom_of
-from services.tile_store import TileKey
+from services.tile_store import KeptTiles, TileKey
 
 FAILURES_MAX = 25
 BATCH = 8
+KEEP_TRIES = 30
+KEEP_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -117,11 +119,13 @@ def seed(
         context: canceled to stop.
         threads: that compute.
     Returns: the progress at the end.
-    Raises: Canceled; RequestInvalid if nothing is kept of the service, or too much fails, or the room does not suffice.
+    Raises: Canceled; RequestInvalid if nothing is kept of the service, or too much fails, or the room does not suffice,
+        or tiles can't be kept.
     """
     kept = served.tiles
     if kept is None:
         raise refused("tiles of this service are not kept")
+    room_bytes = kept.room_bytes() * 0.75
     progress = SeedProgress(len(tiles))
     note(progress)
     with ThreadPoolExecutor(threads, thread_name_prefix="seed") as pool:
@@ -132,7 +136,7 @@ def seed(
             context.check()
             if progress.failed >= FAILURES_MAX:
                 raise refused(f"{progress.failed} tiles failed, the first with: {progress.fault}")
-            if progress.size_bytes > kept.store.limit_bytes * 0.75:
+            if progress.size_bytes > room_bytes:
                 raise refused("there is no room for more tiles; see tile_cache_bytes")
     return progress
 
@@ -145,7 +149,7 @@ def _one(served: ServedService, matrix_set: TileMatrixSet, key: TileKey, context
         return None
     request = MapRequest(matrix_set.grid(key.tile, served.tile_size), key.label, key.tile, matrix_set.id, context)
     try:
-        return len(served.picture(request, key.image_format))
+        content = served.picture(request, key.image_format)
     except Canceled:
         raise
     except OpenEOError as error:
@@ -154,6 +158,23 @@ def _one(served: ServedService, matrix_set: TileMatrixSet, key: TileKey, context
         internal = OpenEOError("Internal")
         log.exception("Internal error %s while seeding the tile %s", internal.id, key)
         return internal.message
+    _see_kept(served.tiles, key, content, context)
+    return len(content)
+
+
+def _see_kept(kept: KeptTiles, key: TileKey, content: bytes, context: RunContext) -> None:
+    """Wait some time for a place that is away: what is made for nobody must not go on for hours.
+
+    Raises: Canceled; RequestInvalid if a tile can't be kept.
+    """
+    for waited in range(KEEP_TRIES):
+        if kept.has(key):
+            return
+        if waited and context.cancel.wait(KEEP_EVERY_S):
+            context.check()
+        kept.put(key, content)
+    if not kept.has(key):
+        raise refused("tiles can't be kept at the moment, those made before are; the server's log says why")
 
 
 def _after(progress: SeedProgress, outcome: int | str | None) -> SeedProgress:

@@ -1,4 +1,4 @@
-"""The databases that tests run on: SQLite always, PostGIS where a server is given."""
+"""The servers that tests run on: SQLite always, PostGIS and Redis where they are installed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from postgres import PostgresServer, why_not_here
+from redis_server import RedisServer
+from redis_server import why_not_here as why_no_redis
 from sqlalchemy import create_engine, make_url, text
 
 from db.session import Database
@@ -33,6 +35,21 @@ def postgis_server() -> Iterator[PostgresServer]:
     if missing:
         pytest.skip(f"PostGIS is not tested: {missing}. tools/install_real_parts installs it.")
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def has_redis() -> None:
+    """For tests that start Redis servers of their own."""
+    missing = why_no_redis()
+    if missing:
+        pytest.skip(f"Redis is not tested: {missing}. tools/install_real_parts installs it.")
+
+
+@pytest.fixture(scope="session")
+def redis_server(has_redis: None) -> Iterator[RedisServer]:
+    """A Redis server of our own, in a folder that goes away."""
+    with RedisServer() as server:
         yield server
 
 

@@ -16,9 +16,9 @@ from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Access, Route, the_backend
 from services import registry
 from services.access import check_service, used_parameters
+from services.kept_tiles import kept_tiles_of
 from services.seed_run import ledger_of
 from services.ticket import with_ticket
-from services.tile_store import kept_tiles_of
 from services.visit import is_private
 
 if TYPE_CHECKING:

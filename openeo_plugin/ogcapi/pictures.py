@@ -62,7 +62,7 @@ def picture(scope: Scope, served: ServedService, geobox: GeoBox, tile: TileAddre
 def maps_of(backend: Backend) -> CollectionMaps:
     """The maps of a back-end's collections, the same for all of its faces."""
     from services.collection_maps import CollectionMaps
-    from services.tile_store import kept_tiles_of
+    from services.kept_tiles import kept_tiles_of
 
     found = _MAPS.get(backend.driver)
     if found is None:

@@ -43,6 +43,7 @@ LIBRARY_ROOMS = {
     "mapproxy": {"services"},
     "titiler": {"services"},
     "rio_tiler": {"services"},
+    "redis": {"services"},
     "distributed": {"engine"},
     "dask": {"engine"},
 }

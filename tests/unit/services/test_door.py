@@ -16,7 +16,7 @@ from services.gate import Gates, Limits
 from services.journal import Journal
 from services.ows import create_ows
 from services.ticket import with_ticket
-from services.tile_store import TileStore
+from services.tile_files import TileFiles
 from services.viewer.page import create_viewer
 from services.wcs import create_wcs
 from services.xyz import create_tiles
@@ -46,7 +46,7 @@ def enter(make_backend, tmp_path):
         backend = make_backend(plan, **{"configuration": ROWS, **service})
         backend.auth, backend.secret = Auth(), SECRET
         backend.settings.title, backend.settings.sync_max_bytes, backend.settings.memory_budget = "t", 10**8, 10**9
-        opened = OpenServices(backend, TileStore(tmp_path / "tiles", 10**7) if tiles else None)
+        opened = OpenServices(backend, TileFiles(tmp_path / "tiles", 10**7) if tiles else None)
         limits = limits or Limits(2)
         entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services), Gates(limits.times(2)))
         return SimpleNamespace(

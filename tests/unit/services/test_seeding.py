@@ -8,7 +8,7 @@ from services.access import OpenServices
 from services.seed_ledger import SeedLedger, new_status
 from services.seed_order import SeedOrder, order_of
 from services.seeding import seed, tiles_of
-from services.tile_store import TileStore
+from services.tile_files import TileFiles
 
 # the pattern is 5 km x 4 km at 15.0 E, 45.1 N, in pixels of 100 m: level 11 has pixels of 76 m
 ROWS = {"bands": ["row"], "rescale": [0, 254]}
@@ -19,7 +19,7 @@ LIMIT = 1000
 def open_kept(make_backend, tmp_path):
     def make(plan=None, limit_bytes=10**7, **service):
         backend = make_backend(plan, **{"configuration": ROWS, **service})
-        return OpenServices(backend, TileStore(tmp_path / "tiles", limit_bytes)).open("abc"), backend
+        return OpenServices(backend, TileFiles(tmp_path / "tiles", limit_bytes)).open("abc"), backend
 
     return make
 

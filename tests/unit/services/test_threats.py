@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from services.access import OpenServices
 from services.ows import create_ows
-from services.tile_store import TileStore
+from services.tile_files import TileFiles
 from services.viewer.page import create_viewer
 from services.wcs import create_wcs
 from services.xyz import create_tiles
@@ -81,7 +81,7 @@ EVERY = [(face, address) for face, addresses in ADDRESSES.items() for address in
 def faces(make_backend, tmp_path):
     backend = make_backend(configuration={"bands": ["row"], "rescale": [0, 254]})
     backend.settings.title, backend.settings.sync_max_bytes, backend.settings.memory_budget = "t", 10**8, 10**9
-    opened = OpenServices(backend, TileStore(tmp_path / "tiles", 10**7))
+    opened = OpenServices(backend, TileFiles(tmp_path / "tiles", 10**7))
     apps = {
         "tiles": create_tiles(backend, opened),
         "ogc": WSGIMiddleware(create_ows(backend, opened)),
