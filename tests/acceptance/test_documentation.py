@@ -51,7 +51,7 @@ def test_the_settings_that_pages_show_exist():
 
 def test_docker_compose_sets_what_exists():
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert set(services) == {"database", "migrate", "web", "worker"}
+    assert set(services) == {"database", "migrate", "web", "worker", "dask-scheduler", "dask-worker"}
     names = {name for service in services.values() for name in service["environment"] if name.startswith("OPENEO_")}
     assert {name.removeprefix("OPENEO_").lower() for name in names} <= set(Settings.model_fields)
     assert {services[name]["command"][0] for name in ("migrate", "web", "worker")} == {"migrate", "serve", "worker"}
