@@ -1,16 +1,17 @@
 """Pictures of tiles in Redis or a server that speaks like it, which web servers on several machines share.
 
 {instance}:{service}                              hash: access domain -> token, then the stamp it was made for
-{instance}:{service}:{domain}:{stamp}:{picture}   string: token, then the picture
+{instance}:{service}:{domain}:{stamp}:{picture}   string: token, digest of the key, then the picture
 
-A picture counts only while its token is that of its service and access domain. So a new token makes all older pictures
-unreachable at once for every process, at the cost of one short command; their memory comes back by their lifetime or by
-the server's own eviction. The token is asked for with each picture, in the same turn: of the keys of a service it is
-the last to be evicted by the least recent use.
+A picture counts only while its token is that of its service and access domain: a new token makes all older pictures
+unreachable at once for every process, by one short command. Their memory comes back when their lifetime is over, or by
+the server's own eviction. The token is asked for with each picture, in the same turn: it is the key of a service that
+was used last, so it is evicted last. By the digest an answer that was meant for another question is known as such.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 import threading
@@ -32,6 +33,7 @@ from services.tile_store import PUBLIC, TileKey, access_domain
 PAUSE_S = 5.0
 WARN_EVERY_S = 60.0
 _TOKEN_BYTES = 16
+_HEAD_BYTES = 2 * _TOKEN_BYTES
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -110,7 +112,7 @@ class RedisTiles:
             return None
         try:
             found = work(self._client)
-        except (redis.RedisError, OSError, ValueError) as error:
+        except Exception as error:  # who answers need not be a Redis server
             is_full = writes and isinstance(error, redis.ResponseError)  # or writes nothing for a reason of its own
             self._failed(self._writing if is_full else self._asking, error)
             if is_full:
@@ -149,14 +151,14 @@ class KeptInRedis:
 
     def get(self, key: TileKey) -> bytes | None:
         """A picture, if it was kept."""
-        value = self.store.ask(lambda client: self._of_now(client, lambda turn: turn.get(self._key(key))))
-        return value[_TOKEN_BYTES:] if value else None
+        name = self._key(key)
+        value = self.store.ask(lambda client: self._of_now(client, name, lambda turn: turn.get(name)))
+        return value[_HEAD_BYTES:] if value else None
 
     def has(self, key: TileKey) -> bool:
         """Whether a picture was kept."""
-        last = _TOKEN_BYTES - 1
-        look = self.store.ask(lambda client: self._of_now(client, lambda turn: turn.getrange(self._key(key), 0, last)))
-        return bool(look)
+        name, last = self._key(key), _HEAD_BYTES - 1
+        return bool(self.store.ask(lambda client: self._of_now(client, name, lambda t: t.getrange(name, 0, last))))
 
     def put(self, key: TileKey, content: bytes) -> None:
         """Keep a picture for its lifetime, if the server takes it."""
@@ -202,22 +204,26 @@ class KeptInRedis:
         token = cast(bytes, state)[:_TOKEN_BYTES]
         turn = client.pipeline(transaction=False)
         turn.expire(self.service, self.store.options.lifetime_s)  # longer than any picture
-        turn.set(key, token + content, ex=self.store.options.lifetime_s)
+        turn.set(key, token + _digest(key) + content, ex=self.store.options.lifetime_s)
         turn.execute()
 
-    def _of_now(self, client: redis.Redis, look: Callable[[Pipeline], object]) -> bytes | None:
-        """What is found under a key, its token first; None unless that is the token of now."""
+    def _of_now(self, client: redis.Redis, key: str, look: Callable[[Pipeline], object]) -> bytes | None:
+        """What is found under a key, its head first; None unless that is the one of now."""
         turn = client.pipeline(transaction=False)
         turn.hget(self.service, self.domain)
         look(turn)
         now, found = turn.execute()
-        return found if now and found and found[:_TOKEN_BYTES] == now[:_TOKEN_BYTES] else None
+        return found if now and found and found.startswith(now[:_TOKEN_BYTES] + _digest(key)) else None
 
     def _new_token(self) -> bytes:
         return secrets.token_bytes(_TOKEN_BYTES) + self.stamp
 
     def _key(self, key: TileKey) -> str:
         return f"{self.service}:{self.domain}:{self.stamp.decode()}:{key.path}"
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=_HEAD_BYTES - _TOKEN_BYTES).digest()
 
 
 def _max_memory(client: redis.Redis) -> int:

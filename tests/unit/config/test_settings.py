@@ -146,3 +146,18 @@ def test_a_containers_limit_of_memory_counts(tmp_path: Path) -> None:
 def test_threads_are_the_cores_unless_said_otherwise() -> None:
     assert load_settings().threads == available_cores()
     assert load_settings(threads=3).threads == 3
+
+
+@pytest.mark.parametrize("url", ["redis://cache", "rediss://:word@cache:6380/1", "unix:///run/redis.sock?db=2"])
+def test_a_tile_cache_is_told_by_its_address_which_nobody_reads_later(url: str) -> None:
+    settings = Settings(tile_cache_url=url)
+    assert settings.tile_cache_url is not None
+    assert settings.tile_cache_url.get_secret_value() == url
+    assert url not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["http://:hunter2@cache", "redis://", "cache:6379/hunter2", "file:///hunter2", ""])
+def test_an_address_of_another_kind_is_refused_without_its_text(url: str) -> None:
+    with pytest.raises(ValidationError, match="begins with redis") as refused:
+        Settings(tile_cache_url=url)
+    assert "hunter2" not in str(refused.value)

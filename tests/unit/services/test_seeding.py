@@ -168,6 +168,59 @@ def test_a_full_cache_ends_the_order(open_kept):
         run(served, SeedOrder(zoom=(6, 14)))
 
 
+class Forgetful:
+    """Keeps a tile only when it was brought some times."""
+
+    def __init__(self, times):
+        self.times, self.brought, self.there = times, {}, {}
+
+    def get(self, key):
+        return self.there.get(key)
+
+    def has(self, key):
+        return key in self.there
+
+    def put(self, key, content):
+        self.brought[key] = self.brought.get(key, 0) + 1
+        if self.brought[key] >= self.times:
+            self.there[key] = content
+
+    def room_bytes(self):
+        return 10**9
+
+
+def test_an_order_waits_for_a_place_that_takes_nothing_for_a_moment(open_kept, monkeypatch):
+    monkeypatch.setattr("services.seeding.KEEP_EVERY_S", 0)
+    served, _ = open_kept()
+    served.keep_tiles(Forgetful(3))
+    end, _ = run(served, SeedOrder(zoom=(6, 9)))
+    assert (end.made, end.failed) == (4, 0)
+    assert all(served.tiles.has(key) for key in tiles_of(served, SeedOrder(zoom=(6, 9)), 20, LIMIT))
+
+
+def test_a_place_that_takes_nothing_ends_the_order(open_kept, monkeypatch):
+    monkeypatch.setattr("services.seeding.KEEP_EVERY_S", 0)
+    served, backend = open_kept()
+    served.keep_tiles(Forgetful(10**6))
+    with pytest.raises(OpenEOError, match="can't be kept"):
+        run(served, SeedOrder(zoom=(6, 12)))
+    assert len(backend.plan.reads) <= 8
+
+
+def test_an_order_that_waits_can_be_stopped(open_kept):
+    context = RunContext()
+
+    class Stopping(Forgetful):
+        def put(self, key, content):
+            super().put(key, content)
+            context.cancel.set()
+
+    served, _ = open_kept()
+    served.keep_tiles(Stopping(10**6))
+    with pytest.raises(Canceled):
+        run(served, SeedOrder(zoom=(6, 12)), context)
+
+
 def test_nothing_is_made_where_nothing_is_kept(open_kept):
     served, _ = open_kept(configuration={**ROWS, "cache": False})
     with pytest.raises(OpenEOError, match="not kept"):
