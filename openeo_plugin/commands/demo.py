@@ -30,6 +30,7 @@ def demo(settings: Settings, given: argparse.Namespace) -> int:
     listen(settings.host, settings.port).close()
     _prepare(settings, given.collections)
     command = [sys.executable, "-m", "openeo_plugin.cli", "serve", *_flags(settings, given)]
+    signal.signal(signal.SIGTERM, _end)
     server = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command
     try:
         _wait_until_ready(settings, server)
@@ -97,6 +98,11 @@ def _quickstart(settings: Settings) -> int:
         "OUTPUT": str(settings.data_dir / "quickstart"),
     }
     return subprocess.run([sys.executable, str(QUICKSTART)], env=environment, check=False).returncode  # noqa: S603
+
+
+def _end(number: int, frame: object) -> None:
+    """Whoever ends the demo ends its server."""
+    raise SystemExit(128 + number)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
