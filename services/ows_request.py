@@ -27,7 +27,7 @@ _DATED_TILE = re.compile(f"/wmts/{_NAME}/{_NAME}/(?P<time>[A-Za-z0-9_.,:-]{{1,64
 
 _WHOLE = re.compile("[+-]?[0-9]{1,9}")
 _WHOLE_NAMES = frozenset({"tilecol", "tilerow", "tilematrix", "i", "j", "x", "y", "feature_count"})
-_NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
+_NUMBER = r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
 _WRONG = "InvalidParameterValue"
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}")

@@ -403,6 +403,7 @@ def test_a_service_appears_changes_and_vanishes_at_the_next_request(make_backend
         {"bbox": "a,b,c,d"},
         {"bbox": "nan,0,1,1"},
         {"bbox": "5,5,1,1"},
+        {"bbox": "9" * 60_000},
         {"width": "x"},
         {"width": "0"},
         {"width": "-5"},
