@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True)
@@ -56,28 +57,24 @@ def shared_pool(threads: int) -> ThreadPoolExecutor:
 
 
 def run_all(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], None]], threads: int, tally: Tally) -> None:
-    """Run all; few are handed out ahead of time, and none after one has failed.
+    """Run all; few are handed out ahead of time, and none after one has failed. No job is under way when it ends.
 
-    Raises: what the first one that failed raised.
+    Raises: what the first one that failed raised, or what `jobs` or the tally's report did.
     """
     pending: set[Future[None]] = set()
-    failed: BaseException | None = None
-    while failed is None:
-        while len(pending) < threads + 1:
-            job = next(jobs, None)
-            if job is None:
-                break
-            pending.add(pool.submit(job))
-        if not pending:
-            return
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in done:
-            error = future.exception()
-            if error is None:
+    try:
+        while True:
+            pending.update(pool.submit(job) for job in islice(jobs, threads + 1 - len(pending)))
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            errors = [future.exception() for future in done]
+            for _ in range(errors.count(None)):
                 tally.one_more()
-            elif failed is None:
-                failed = error
-    for future in pending:
-        future.cancel()
-    wait(pending)
-    raise failed
+            for error in errors:
+                if error is not None:
+                    raise error
+    finally:
+        for future in pending:
+            future.cancel()
+        wait(pending)
