@@ -58,16 +58,25 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _measure(document: Any) -> None:
-    """Raises: FilterInvalidError, for what is nested too deeply or too large."""
+    """Raises: FilterInvalidError, for what is nested too deeply or too large, or holds what no database takes."""
     level, nodes = [document], 0
     for _ in range(DEPTH_MAX):
         nodes += len(level)
+        if not all(_is_text(value) for value in level if isinstance(value, str)):
+            raise FilterInvalidError("it holds a NUL character or half of a surrogate pair")
         if nodes > NODES_MAX:
             raise FilterInvalidError(f"it has more than {NODES_MAX} parts")
         level = [inner for value in level for inner in _inner(value)]
         if not level:
             return
     raise FilterInvalidError(f"it is nested more than {DEPTH_MAX} times")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _inner(value: Any) -> list[Any]:

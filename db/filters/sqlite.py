@@ -66,7 +66,7 @@ def moment_of(text: object) -> str | None:
         found = moment(text)
     except (ValueError, OverflowError):
         return None
-    return None if found is None else found.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return None if found is None else found.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def lower_case(text: object) -> str | None:

@@ -217,6 +217,9 @@ NO_FILTERS = (
      '{"op": "s_within", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [[1]]}]}',
      '{"op": "t_after", "args": [{"property": "datetime"}, {"interval": [1, 2]}]}',
      '{"op": "a_contains", "args": [["x"], ["x"]]}',
+     '{"op": "=", "args": [{"property": "id"}, "\\ud800"]}', '{"op": "\\ud800", "args": []}',
+     '{"op": "=", "args": [{"property": "id"}, "\\u0000"]}',
+     '{"op": "a_contains", "args": [{"property": "bands"}, ["\\u0000"]]}',
 )  # fmt: skip
 
 
@@ -305,3 +308,10 @@ def test_queryables_tell_the_types_of_what_items_have(collections: CollectionSto
     assert known["mixed"] == {}
     assert "openeo:path" not in known
     assert "secret" not in known
+
+
+def test_moments_before_the_year_1000_come_before_others(collections: CollectionStore) -> None:
+    times = {"old": "0801-05-01T00:00:00Z", "new": "2020-05-01T00:00:00Z"}
+    collections.put({"id": "c"}, [{"id": id, "properties": {"made": time}} for id, time in times.items()])
+    assert found(collections, "made < TIMESTAMP('1000-01-01T00:00:00Z')") == "old"
+    assert found(collections, "made > TIMESTAMP('1000-01-01T00:00:00Z')") == "new"
