@@ -135,11 +135,11 @@ def moment_of(text: object) -> datetime:
     """A moment of a key. Raises: RequestInvalid."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        if moment.tzinfo is None:
+            raise _bad_token()
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise _bad_token() from None
-    if moment.tzinfo is None:
-        raise _bad_token()
-    return moment.astimezone(UTC)
 
 
 def _token(key: Key) -> str:

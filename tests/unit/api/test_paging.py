@@ -81,7 +81,8 @@ def test_items_come_in_pages_of_ten_and_keep_their_filters(api):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=a", "limit=1.5", "limit=99999999999", "page=x",
-                                   "page=WzFd", "page=bnVsbA", "page=W1tdXQ", "page=" + "W" * 5000])  # fmt: skip
+                                   "page=WzFd", "page=bnVsbA", "page=W1tdXQ", "page=" + "W" * 5000,
+                                   "page=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwiYSJd"])  # fmt: skip
 def test_what_is_no_page_is_refused(api, query):
     response = api.get(f"/jobs?{query}")
 
