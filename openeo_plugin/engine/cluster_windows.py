@@ -175,11 +175,14 @@ class _Flight[T]:
             if not self._pending:
                 return
             future = self._next()
-            own = self._pending.pop(future)
+            own = self._pending[future]
             if future.status == "error" and self._is_to_be_tried(future, own):
+                client = self._owner.cluster.client()  # if it is away, the strip is among what is left
+                del self._pending[future]
                 for item in own:
-                    self._submit(self._owner.cluster.client(), [item])
+                    self._submit(client, [item])
             elif self._is_back(future):
+                del self._pending[future]
                 yield from own
             else:  # its worker died before it could tell: Dask has it done once more
                 self._expect(future, own)
