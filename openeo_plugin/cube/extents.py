@@ -8,10 +8,10 @@ from typing import Any
 
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from openeo_plugin.cube.grid import Grid
+from openeo_plugin.cube.reference_system import reference_system
 from openeo_plugin.cube.transforms import same_crs, transformer
 from openeo_plugin.errors import OpenEOError
 
@@ -51,7 +51,7 @@ def bounding_box(extent: dict[str, Any], process: str, parameter: str) -> Boundi
 
     code = extent.get("crs", 4326)
     try:
-        crs = CRS.from_user_input(f"EPSG:{code}" if isinstance(code, int) else str(code))
+        crs = reference_system(code if isinstance(code, int) else str(code))
     except CRSError:
         raise refuse(f"'{str(code)[:100]}' is no coordinate reference system: give an EPSG code or WKT2.") from None
     try:

@@ -13,6 +13,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from openeo_plugin.cube.dimensions import Label
 from openeo_plugin.cube.pixels import Array
+from openeo_plugin.cube.reference_system import reference_system
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -112,7 +113,7 @@ def crs_name(code: Any) -> str:
     Raises: ValueError.
     """
     try:
-        crs = CRS.from_user_input(f"EPSG:{code}" if isinstance(code, int) else code)
+        crs = reference_system(code) if isinstance(code, int | str) else CRS.from_user_input(code)
     except CRSError:
         raise ValueError(f"'{str(code)[:100]}' is no coordinate reference system") from None
     epsg = crs.to_epsg()

@@ -12,6 +12,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from openeo_plugin.cube.grid import Grid
+from openeo_plugin.cube.reference_system import reference_system
 from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.operators import kernel as kernel_operator
 from openeo_plugin.engine.operators import resample as resample_operator
@@ -117,7 +118,7 @@ def resample_cube_spatial(
 
 def _crs(projection: int | str) -> CRS:
     try:
-        return CRS.from_user_input(f"EPSG:{projection}" if isinstance(projection, int) else projection)
+        return reference_system(projection)
     except CRSError:
         reason = f"'{str(projection)[:100]}' is no coordinate reference system: give an EPSG code or WKT2."
         raise OpenEOError(

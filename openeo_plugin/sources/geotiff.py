@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from pyproj.exceptions import CRSError as ProjCRSError
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from openeo_plugin.cube.reference_system import refuse_files
 from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
 
 # A larger block is not decoded at import: a header may promise anything.
@@ -167,6 +169,10 @@ def crs_text(definition: str) -> str:
         definition: code, WKT or PROJJSON.
     Raises: rasterio.errors.CRSError.
     """
+    try:
+        refuse_files(definition)
+    except ProjCRSError as error:
+        raise CRSError(str(error)) from None
     crs = CRS.from_user_input(definition)
     authority = crs.to_authority(confidence_threshold=100)
     return ":".join(authority) if authority else str(crs.to_wkt(version="WKT2_2019"))
