@@ -14,8 +14,8 @@ _NO_GRIDS = "+nadgrids=@null"  # stands in the definition of Web Mercator
 _VALUE = re.compile(r"[A-Za-z0-9_.,+-]*")
 _KEYS = frozenset(
     """a alpha axis b datum ellps es f gamma h k k_0 lat_0 lat_1 lat_2 lat_b lat_ts lon_0 lon_1 lon_2 lonc no_defs
-    no_off no_rot no_uoff o_lat_p o_lon_p o_proj over pm proj R R_A rf south sweep title to_meter towgs84 type units vunits
-    vto_meter wktext x_0 y_0 zone""".split()
+    no_off no_rot no_uoff o_lat_p o_lon_p o_proj over pm proj R R_A rf south sweep title to_meter towgs84 type units
+    vunits vto_meter wktext x_0 y_0 zone""".split()
 )
 
 
