@@ -22,7 +22,14 @@ from openeo_plugin.cube.pixels import Array
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.layers import Layer
 from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
-from openeo_plugin.sources.tiff_blocks import DamagedError, Rectangle, TiffBlocks, UndecodableError, open_blocks
+from openeo_plugin.sources.tiff_blocks import (
+    DamagedError,
+    Rectangle,
+    TiffBlocks,
+    UndecodableError,
+    open_blocks,
+    version_of,
+)
 
 type Dataset = DatasetReader | RemoteDataset
 MAX_OPEN = 192
@@ -87,8 +94,7 @@ def _version(path: str) -> object:
     """Changes when the file at a path is replaced."""
     if isinstance(path, RemoteReference):
         return None
-    status = os.stat(path)  # noqa: PTH116 - asked for at every read
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return version_of(os.stat(path))  # noqa: PTH116 - asked for at every read
 
 
 def read(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | None = None) -> Array:
@@ -141,6 +147,8 @@ def _blocks(path: str, overview: int | None) -> TiffBlocks | None:
     with rasterio.open(path, driver="GTiff", sharing=False) as opened:
         directory = opened.get_tag_item("IFD_OFFSET", "TIFF", bidx=1, ovr=overview)
     found = None if directory is None else open_blocks(path, int(directory))
+    if found is not None and found.version != version:
+        return None  # it was replaced just now: the place of the directory may be that of another file's
     with _KNOWN_LOCK:
         _KNOWN[key] = (version, found)
         if len(_KNOWN) > MAX_KNOWN:

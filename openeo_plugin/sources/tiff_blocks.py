@@ -37,6 +37,9 @@ _SERIALS = itertools.count()
 Rectangle = tuple[int, int, int, int]
 """(row, column, rows, columns)."""
 
+Version = tuple[int, int, int]
+"""Changes when a file is replaced."""
+
 
 class UndecodableError(Exception):
     """A block is missing or can't be decoded here."""
@@ -47,10 +50,14 @@ class DamagedError(Exception):
 
 
 class TiffBlocks:
-    """One raster of a file: the full resolution or an overview. Safe to use from many threads."""
+    """One raster of a file: the full resolution or an overview. Safe to use from many threads.
 
-    def __init__(self, path: str, layout: TiffLayout) -> None:
+    version: of the file whose layout this is. Another one that has taken its place meanwhile is not read.
+    """
+
+    def __init__(self, path: str, layout: TiffLayout, version: Version) -> None:
         self.layout = layout
+        self.version = version
         self._path = path
         self._serial = next(_SERIALS)
 
@@ -136,7 +143,7 @@ class TiffBlocks:
         return target
 
     def _fill(self, view: memoryview, offset: int) -> None:
-        file = _FILES.opened(self._serial, self._path)  # held, so that it stays open
+        file = _FILES.opened(self._serial, self._path, self.version)  # held, so that it stays open
         if os.preadv(file.fileno(), [view], offset) != len(view):
             raise UndecodableError
 
@@ -162,7 +169,12 @@ def open_blocks(path: str, directory: int) -> TiffBlocks | None:
     """
     with Path(path).open("rb", buffering=0) as file:
         layout = read_layout(lambda offset, size: os.pread(file.fileno(), size, offset), directory)
-    return None if layout is None else TiffBlocks(path, layout)
+        return None if layout is None else TiffBlocks(path, layout, version_of(os.fstat(file.fileno())))
+
+
+def version_of(status: os.stat_result) -> Version:
+    """Of the file that has this status."""
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def keep_blocks(size_bytes: int) -> None:
@@ -194,13 +206,16 @@ class _OpenFiles:
         self._lock = threading.Lock()
         self._files: OrderedDict[int, _OpenFile] = OrderedDict()
 
-    def opened(self, serial: int, path: str) -> _OpenFile:
+    def opened(self, serial: int, path: str, version: Version) -> _OpenFile:
+        """Raises: UndecodableError, if another file is at the path by now; OSError."""
         with self._lock:
             found = self._files.get(serial)
             if found is not None:
                 self._files.move_to_end(serial)
                 return found
         opened = _OpenFile(path)
+        if version_of(os.fstat(opened.fileno())) != version:
+            raise UndecodableError
         with self._lock:
             found = self._files.setdefault(serial, opened)
             if len(self._files) > MAX_OPEN:

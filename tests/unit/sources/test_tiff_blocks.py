@@ -19,7 +19,7 @@ from openeo_plugin.cube.bands import Band
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources import datasets, tiff_blocks
 from openeo_plugin.sources.layers import Layer
-from openeo_plugin.sources.tiff_blocks import TiffBlocks
+from openeo_plugin.sources.tiff_blocks import TiffBlocks, UndecodableError
 from tests.unit.sources.rasters import write_tif
 
 SHAPE = (70, 101)
@@ -183,6 +183,31 @@ def test_a_file_that_was_replaced_is_looked_at_anew(tmp_path: Path) -> None:
     before = datasets.read(layer(path), None, (3, 3, 40, 40))
     write_tif(tmp_path / "b.tif", values=values("uint16") // 2, compress="zstd", **TILED).replace(path)
     assert np.array_equal(datasets.read(layer(path), None, (3, 3, 40, 40)), before // 2)
+
+
+def test_blocks_of_a_file_are_not_read_from_another_that_took_its_place(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", values=values("uint16"), **TILED)
+    blocks = blocks_of(path)
+    assert blocks is not None
+    write_tif(tmp_path / "b.tif", values=values("uint16") // 2, **TILED).replace(path)
+    with pytest.raises(UndecodableError):
+        blocks.read(0, (0, 0, *SHAPE), np.empty(SHAPE, np.uint16))
+
+
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_left_to_gdal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tif(tmp_path / "a.tif", values=values("uint16"), **TILED)
+    later = write_tif(tmp_path / "b.tif", values=values("uint16") // 2, compress="deflate", **TILED)
+
+    def open_blocks(path: str, directory: int) -> TiffBlocks | None:
+        if later.exists():
+            later.replace(path)
+        return tiff_blocks.open_blocks(path, directory)
+
+    monkeypatch.setattr(datasets, "open_blocks", open_blocks)
+    assert np.array_equal(datasets.read(layer(path), None, (0, 0, *SHAPE)), values("uint16")[0] // 2)
+    assert blocks_of(path) is not None
 
 
 @settings(max_examples=150, deadline=None)
