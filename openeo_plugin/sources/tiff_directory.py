@@ -65,7 +65,7 @@ def read_layout(read_at: ReadAt, directory: int) -> TiffLayout | None:
     """
     try:
         return _layout(_Tags(read_at, directory))
-    except (_UnusualError, struct.error, ValueError):
+    except (_UnusualError, struct.error, ValueError, OverflowError):  # the last: a place that no file reaches
         return None
 
 

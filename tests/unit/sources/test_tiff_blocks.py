@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,16 @@ def test_a_file_that_is_replaced_while_it_is_looked_at_is_left_to_gdal(
     monkeypatch.setattr(datasets, "open_blocks", open_blocks)
     assert np.array_equal(datasets.read(layer(path), None, (0, 0, *SHAPE)), values("uint16")[0] // 2)
     assert blocks_of(path) is not None
+
+
+def test_a_list_that_lies_further_away_than_files_reach_is_left_to_gdal(noise: Path) -> None:
+    head = bytearray(noise.read_bytes())
+    entry = head.index(struct.pack("<HH", 324, 16), 16)  # of the offsets of the blocks, 8 bytes each
+    head[entry + 12 : entry + 20] = struct.pack("<Q", 1 << 63)
+    path = noise.with_name("far.tif")
+    path.write_bytes(head)
+    assert tiff_blocks.open_blocks(str(noise), 16) is not None
+    assert tiff_blocks.open_blocks(str(path), 16) is None
 
 
 @settings(max_examples=150, deadline=None)
