@@ -73,8 +73,9 @@ def test_an_unknown_job_is_not_found(jobs: JobStore, id: str) -> None:
 def test_jobs_are_listed_newest_first_and_in_pages(jobs: JobStore, clock: Clock) -> None:
     ids = [queued(jobs, "ada", clock).id for _ in range(5)]
     queued(jobs, "bob", clock)
-    assert [job.id for job in jobs.list("ada")] == ids[::-1]
-    assert [job.id for job in jobs.list("ada", limit=2, offset=1)] == [ids[3], ids[2]]
+    listed = jobs.list("ada")
+    assert [job.id for job in listed] == ids[::-1]
+    assert [job.id for job in jobs.list("ada", limit=2, after=(listed[0].created, listed[0].id))] == [ids[3], ids[2]]
 
 
 def test_a_job_can_be_changed_until_it_is_queued(jobs: JobStore) -> None:

@@ -67,8 +67,9 @@ def test_id_and_owner_can_not_be_changed(services: ServiceStore) -> None:
 
 def test_services_are_listed_newest_first(services: ServiceStore) -> None:
     ids = [services.create("ada", "XYZ", GRAPH).id for _ in range(3)]
-    assert [service.id for service in services.list("ada")] == ids[::-1]
-    assert [service.id for service in services.list("ada", limit=1, offset=1)] == [ids[1]]
+    listed = services.list("ada")
+    assert [service.id for service in listed] == ids[::-1]
+    assert [one.id for one in services.list("ada", limit=1, after=(listed[0].created, listed[0].id))] == [ids[1]]
 
 
 def test_use_is_added_up_and_goes_with_the_service(services: ServiceStore) -> None:

@@ -103,11 +103,14 @@ class Composition:
         subprocess.run(command, cwd=ROOT, env=self.environment("web"), check=True, stdin=subprocess.DEVNULL)
 
     def down(self) -> list[int]:
-        """The exit statuses of what was still running."""
-        alive = [p for group in self.processes.values() for p in group if p.poll() is None]
-        for process in alive:
-            process.send_signal(signal.SIGTERM)
-        return [process.wait(60) for process in alive]
+        """Stop those first that need others, as Compose does. The exit statuses of what was still running."""
+        statuses = []
+        for group in reversed(self.processes.values()):
+            alive = [process for process in group if process.poll() is None]
+            for process in alive:
+                process.send_signal(signal.SIGTERM)
+            statuses += [process.wait(60) for process in alive]
+        return statuses
 
     def computed_by_dask(self) -> list[str]:
         """What the scheduler has had its workers do."""
