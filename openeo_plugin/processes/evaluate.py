@@ -280,8 +280,8 @@ def check(definition: ProcessDefinition, parameter: Parameter, value: Any) -> No
     """
     reason: str | None = None
     schemas = parameter.schemas()
-    if isinstance(value, LabelledArray):  # JSON Schema knows no labels
-        value = list(value)
+    if isinstance(value, LabelledArray):  # JSON Schema knows no labels, and null is no data in arrays of every type
+        value = [cell for cell in value if cell is not None]
     if isinstance(value, LazyVectorCube):
         reason = vector_fault(schemas)
     elif isinstance(value, Operator):
