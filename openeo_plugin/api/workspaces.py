@@ -13,6 +13,7 @@ from flask import Response
 
 from openeo_plugin.api import requests
 from openeo_plugin.api.http import JSON, empty_response, json_body, json_response
+from openeo_plugin.api.jobs import rfc3339
 from openeo_plugin.api.links import api_url, link
 from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.results import send_range
@@ -70,7 +71,9 @@ def describe_workspace(user: str, workspace_id: str) -> Response:
     """`GET /workspaces/{workspace_id}`, with the number and size of its files."""
     workspace = _of(user).get(workspace_id)
     sizes = [size for _, size in workspace.files()]
-    told = {"files": len(sizes), "size": sum(sizes), "created": workspace.created.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    told: dict[str, Any] = {"files": len(sizes), "size": sum(sizes)}
+    if workspace.created is not None:
+        told["created"] = rfc3339(workspace.created)
     return json_response({**_summary(workspace), "properties": told})
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,13 +34,14 @@ class Workspace:
 
     Args:
         id: unique among those of its owner.
+        created: None for one that an export has made.
     """
 
     id: str
     folder: Path
     title: str | None
     description: str | None
-    created: datetime
+    created: datetime | None
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Paths of the files that were put into it, in order, with their sizes in bytes; at most `FILES_MAX`."""
@@ -48,9 +50,10 @@ class Workspace:
             names[:] = sorted(name for name in names if SEGMENT.fullmatch(name))
             for name in sorted(file for file in files if SEGMENT.fullmatch(file)):
                 path = Path(folder) / name
-                if count < FILES_MAX and not path.is_symlink():
+                size_bytes = _size_bytes(path)
+                if count < FILES_MAX and size_bytes is not None:
                     count += 1
-                    yield path.relative_to(self.folder).as_posix(), path.stat().st_size
+                    yield path.relative_to(self.folder).as_posix(), size_bytes
 
     def file(self, path: str) -> Path:
         """A file of it. Raises: FilePathInvalid, FileNotFound."""
@@ -93,13 +96,13 @@ class Workspaces:
         """Make an empty one, under an id of its own."""
         id = f"ws-{secrets.token_hex(8)}"
         self.folder(id).mkdir(parents=True)
-        _write(self.folder(id), {"title": title, "description": description})
+        _write(self.folder(id), {"title": title, "description": description, "created": _now().isoformat()})
         return self.get(id)
 
     def update(self, id: str, **changes: str | None) -> None:
         """Change `title` or `description`. Raises: NotFound."""
-        workspace = self.get(id)
-        _write(workspace.folder, {"title": workspace.title, "description": workspace.description, **changes})
+        folder = self.get(id).folder
+        _write(folder, {**_note(folder), **changes})
 
     def delete(self, id: str) -> None:
         """Remove one with all its files. Raises: NotFound."""
@@ -110,15 +113,32 @@ class Workspaces:
 
 
 def _read(id: str, folder: Path) -> Workspace:
-    try:
-        note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        note = {}  # one that an export has made
-    created = datetime.fromtimestamp(folder.stat().st_ctime, UTC)
+    note = _note(folder)
+    created = datetime.fromisoformat(note["created"]) if "created" in note else None
     return Workspace(id, folder, note.get("title"), note.get("description"), created)
+
+
+def _note(folder: Path) -> Json:
+    try:
+        return dict(json.loads((folder / _NOTE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}  # one that an export has made
 
 
 def _write(folder: Path, note: Json) -> None:
     part = folder / f"{_NOTE}.{secrets.token_hex(4)}"
     part.write_text(json.dumps(note), encoding="utf-8")
     part.replace(folder / _NOTE)
+
+
+def _size_bytes(file: Path) -> int | None:
+    """None for a link, and for what was removed since its folder was read."""
+    try:
+        found = file.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,33 @@ def test_ids_lead_nowhere_else(api, id):
 
 def test_the_extension_is_claimed(api):
     assert "https://api.openeo.org/extensions/workspaces/0.1.0" in api.get("/conformance").json["conformsTo"]
+
+
+def test_a_workspace_stays_as_old_as_it_is_when_files_and_texts_change(api, monkeypatch):
+    monkeypatch.setattr("openeo_plugin.results.workspaces._now", lambda: datetime(2020, 6, 1, 10, tzinfo=UTC))
+    id = _made(api, title="Alps")
+    _put(api, id, "collection.json")
+    assert api("PATCH", f"/workspaces/{id}", json={"title": "Snow"}).status_code == 204
+
+    assert api.get(f"/workspaces/{id}").json["properties"] == {"files": 1, "size": 2, "created": "2020-06-01T10:00:00Z"}
+
+
+def test_of_a_workspace_that_an_export_has_made_no_birth_is_told(api):
+    _put(api, "alps", "job/collection.json")
+
+    assert api.get("/workspaces/alps").json["properties"] == {"files": 1, "size": 2}
+
+
+def test_a_file_that_goes_while_files_are_listed_is_left_out(api, monkeypatch):
+    for name in ("a.json", "b.json"):
+        _put(api, "alps", name)
+    workspace = Workspaces(api.backend.settings.data_dir, "ann").get("alps")
+    walk = os.walk
+
+    def walk_and_remove(folder):
+        for found in walk(folder):
+            (workspace.folder / "a.json").unlink()
+            yield found
+
+    monkeypatch.setattr("openeo_plugin.results.workspaces.os.walk", walk_and_remove)
+    assert list(workspace.files()) == [("b.json", 2)]
