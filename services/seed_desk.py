@@ -56,11 +56,16 @@ class SeedDesk:
             if own >= PER_OWNER_MAX or len(self._line) >= WAITING_MAX:
                 raise OpenEOError("TooManyRequests", retry_after_s=30)
             handle = self._ledger.take(service.id)
-            status = self._ledger.write(service.id, new_status(order))
+            try:
+                status = self._ledger.write(service.id, new_status(order))
+            except OSError:
+                os.close(handle)
+                raise
             self._line.append(_Waiting(service, order, status, handle))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="seeding", daemon=True)
                 self._thread.start()
+                atexit.unregister(self.close)  # that of the thread before
                 atexit.register(self.close)
         return status
 

@@ -74,13 +74,19 @@ class SeedLedger:
 
     def read(self, service_id: str) -> SeedStatus | None:
         """How the latest order of a service stands; None if there was none."""
+        status = self._stored(service_id)
+        if status is None or status.status not in UNFINISHED or self._is_locked(service_id):
+            return status
+        again = self._stored(service_id)
+        if again != status:  # it has ended between the two looks
+            return again
+        return replace(status, status="error", message="It was interrupted; give the order again to go on.")
+
+    def _stored(self, service_id: str) -> SeedStatus | None:
         try:
-            status = SeedStatus(**json.loads(self._path(service_id, "json").read_text()))
+            return SeedStatus(**json.loads(self._path(service_id, "json").read_text()))
         except _STRANGE:
             return None
-        if status.status in UNFINISHED and not self._is_locked(service_id):
-            return replace(status, status="error", message="It was interrupted; give the order again to go on.")
-        return status
 
     def write(self, service_id: str, status: SeedStatus) -> SeedStatus:
         """Put down how an order stands; the time is set."""
@@ -107,11 +113,9 @@ class SeedLedger:
         """As `held`, until the file descriptor that comes back is closed."""
         self._folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._path(service_id, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(handle):
             os.close(handle)
-            raise OpenEOError("RequestInvalid", reason="tiles of this service are being made already") from None
+            raise OpenEOError("RequestInvalid", reason="tiles of this service are being made already")
         with suppress(OSError):
             self._path(service_id, "stop").unlink()
         return handle
@@ -137,16 +141,30 @@ class SeedLedger:
         except OSError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
+            return not _got(handle, fcntl.LOCK_SH)
         finally:
             os.close(handle)
-        return False
 
     def _path(self, service_id: str, ending: str) -> Path:
         """Ids are those of stored services."""
         return self._folder / f"{service_id}.{ending}"
+
+
+def _lock(handle: int) -> bool:
+    """Whether nobody else works at the order. Those who only look at it share the lock for a moment."""
+    while not _got(handle, fcntl.LOCK_EX):
+        if not _got(handle, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(handle, fcntl.LOCK_UN)
+    return True
+
+
+def _got(handle: int, lock: int) -> bool:
+    try:
+        fcntl.flock(handle, lock | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _now() -> str:

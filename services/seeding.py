@@ -69,8 +69,13 @@ class SeedTiles:
     labels: tuple[str | None, ...]
     image_format: str
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many there are: more than `len` can tell where the deepest levels of the world are asked for."""
         return sum(len(columns) * len(rows) for _, columns, rows in self.areas) * len(self.labels)
+
+    def __len__(self) -> int:
+        return self.count
 
     def __iter__(self) -> Iterator[TileKey]:
         """Coarse levels first; within a level one date after the other."""
@@ -99,8 +104,8 @@ def tiles_of(served: ServedService, order: SeedOrder, max_zoom: int, limit: int)
     boxes = _areas(served, order.bbox, matrix_set)
     areas = tuple((z, *matrix_set.within(box, z)) for z in range(first, last + 1) for box in boxes)
     tiles = SeedTiles(matrix_set, areas, _labels(served, order.dates), order.image_format)
-    if len(tiles) > limit:
-        raise refused(f"these are {len(tiles)} tiles, the limit is {limit}; ask for fewer levels or a smaller area")
+    if tiles.count > limit:
+        raise refused(f"these are {tiles.count} tiles, the limit is {limit}; ask for fewer levels or a smaller area")
     return tiles
 
 

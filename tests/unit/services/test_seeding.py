@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -7,8 +8,9 @@ from openeo_plugin.errors import OpenEOError
 from services.access import OpenServices
 from services.seed_ledger import SeedLedger, new_status
 from services.seed_order import SeedOrder, order_of
-from services.seeding import seed, tiles_of
+from services.seeding import SeedTiles, seed, tiles_of
 from services.tile_files import TileFiles
+from services.tile_matrix import WEB_MERCATOR_QUAD
 
 # the pattern is 5 km x 4 km at 15.0 E, 45.1 N, in pixels of 100 m: level 11 has pixels of 76 m
 ROWS = {"bands": ["row"], "rescale": [0, 254]}
@@ -275,3 +277,42 @@ def test_a_lock_is_held_against_threads_of_the_same_process(tmp_path):
         thread.start()
         thread.join()
     assert refused == ["RequestInvalid"]
+
+
+def test_an_order_that_ends_while_it_is_looked_at_is_not_taken_for_interrupted(tmp_path, monkeypatch):
+    ledger = SeedLedger(tmp_path)
+    ledger.write("abc", replace(new_status(SeedOrder()), status="running"))
+
+    def ends(_):
+        ledger.write("abc", replace(new_status(SeedOrder()), status="finished"))
+        return False
+
+    monkeypatch.setattr(ledger, "_is_locked", ends)
+    assert ledger.read("abc").status == "finished"
+
+
+def test_whoever_looks_at_an_order_keeps_nobody_from_giving_one(tmp_path):
+    ledger, over = SeedLedger(tmp_path), threading.Event()
+    with ledger.held("abc"):
+        ledger.write("abc", new_status(SeedOrder()))
+
+    def look():
+        while not over.is_set():
+            ledger.read("abc")
+
+    onlookers = [threading.Thread(target=look) for _ in range(2)]
+    for onlooker in onlookers:
+        onlooker.start()
+    try:
+        for _ in range(300):
+            with ledger.held("abc"):
+                pass
+    finally:
+        over.set()
+        for onlooker in onlookers:
+            onlooker.join()
+
+
+def test_more_tiles_than_len_can_tell_are_counted():
+    world = SeedTiles(WEB_MERCATOR_QUAD, ((30, range(2**30), range(2**30)),), tuple(map(str, range(100))), "png")
+    assert world.count == 100 * 4**30
