@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)  # what an open end is stored and looked for as
+
 
 def moment(text: str | None) -> datetime | None:
     """The moment a date or date-time means; UTC where no zone is given. Raises: ValueError."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from db.footprint import Footprint, box_of, footprint_of, union_of
-from db.moments import moment, text_of
+from db.moments import EVER, moment, text_of
 from db.queryables import can_be_asked
 
 type Json = dict[str, Any]
@@ -27,7 +27,6 @@ RECORD_QUERYABLES: dict[str, Json] = {
 }  # fmt: skip
 _NO_PLACE = {"wkb": None, "west": None, "south": None, "east": None, "north": None}
 _SUMMARIES = ("platform", "constellation", "instruments", "gsd")
-_EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)  # what an open end is stored as
 _ITEMS_MAX = 1_000
 _VERTICES_MAX = 500
 
@@ -53,8 +52,8 @@ def record_row(document: Mapping[str, Any], items: Sequence[Json], kind: str, up
     columns = asdict(place) if place else dict(_NO_PLACE)
     return {
         "collection_id": document["id"],
-        "datetime": first or (_EVER[0] if last else None),
-        "end_datetime": last or (_EVER[1] if first else None),
+        "datetime": first or (EVER[0] if last else None),
+        "end_datetime": last or (EVER[1] if first else None),
         "footprint": columns.pop("wkb"),
         "document": record,
         **columns,
@@ -89,8 +88,9 @@ def band_names(document: Mapping[str, Any]) -> list[str]:
     dimensions = (document.get("cube:dimensions") or {}).values()
     labels = next((one.get("values") or [] for one in dimensions if one.get("type") == "bands"), [])
     summaries = document.get("summaries") or {}
-    described = summaries.get("bands") or summaries.get("eo:bands") or document.get("bands") or []
-    names = labels or [band.get("name") for band in described if isinstance(band, Mapping)]
+    described = summaries.get("bands") or summaries.get("eo:bands") or document.get("bands")
+    bands = described if isinstance(described, list) else []  # summaries may be what a user made of them
+    names = labels or [band.get("name") for band in bands if isinstance(band, Mapping)]
     return [name for name in names if isinstance(name, str)]
 
 

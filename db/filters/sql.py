@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -31,11 +31,11 @@ from sqlalchemy import (
 
 from db.filters import expression as ex
 from db.filters.properties import Properties, properties_of
+from db.moments import EVER
 from db.types import UtcDateTime
 
 type Sql = ColumnElement[Any]
 
-_EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _ORDERS: dict[str, Callable[[Any, Any], Sql]] = {
     "=": lambda a, b: a == b,
     "<>": lambda a, b: a != b,
@@ -224,7 +224,7 @@ class ConditionSql:
     def _ends(self, span: ex.Span) -> tuple[Sql, Sql]:
         if span.whole:
             return self._columns.row.datetime, self._columns.row.end_datetime
-        return self._end(span.first, _EVER[0]), self._end(span.last, _EVER[1])
+        return self._end(span.first, EVER[0]), self._end(span.last, EVER[1])
 
     def _end(self, end: ex.Property | datetime | None, open_: datetime) -> Sql:
         if isinstance(end, ex.Property):

@@ -1,8 +1,8 @@
 """What of a request is looked at before pygeoapi reads it.
 
 pygeoapi 0.24 takes `subset` apart with an expression whose time grows with the cube of the length, and while it does no
-other request of the process is answered; its times end in an overflow where a number has too many digits. Offsets beyond
-what a database counts, boxes of what is no number and NUL characters would reach the database.
+other request of the process is answered; its times end in an overflow where a number has too many digits. Offsets that
+no database counts to, boxes of what is no number and NUL characters would reach the database.
 """
 
 from __future__ import annotations

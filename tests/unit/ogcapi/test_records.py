@@ -143,3 +143,11 @@ def test_records_are_pages_too(client: FlaskClient) -> None:
     for path in ("", "/items", "/items/scenes", "/queryables"):
         answer = client.get(f"/collections/catalogue{path}?f=html")
         assert (answer.status_code, answer.mimetype) == (200, "text/html"), path
+
+
+def test_summaries_that_a_user_has_written_keep_no_result_out_of_the_catalogue(
+    backend: Backend, client: FlaskClient
+) -> None:
+    written = {**document("job2"), "summaries": {"bands": 5}, "cube:dimensions": {}}
+    backend.collections.put(written, [], owner="anna", kind="result", job_id="job2")
+    assert "job2" in found(backend, client)
