@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from db.users import User, UserError, UserStore
 from openeo_plugin.errors import OpenEOError
 
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # all of it may stand in `user_id`
 PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_BYTES = 1024  # a longer one costs us time and its user nothing
 _TOKEN_MAX_CHARACTERS = 256
@@ -68,7 +68,7 @@ class BasicAuthentication:
     def add_user(self, name: str, password: str) -> User:
         """Create a user. Raises: UserError, if the name or password won't do or the name is taken."""
         if not NAME_PATTERN.fullmatch(name):
-            raise UserError("a user name has 1 to 64 letters, digits or _.@- and starts with a letter or digit")
+            raise UserError("a user name has 1 to 64 letters, digits or _.- and starts with a letter or digit")
         return self._users.create(name, self._hash(password))
 
     def change_password(self, name: str, password: str) -> None:
