@@ -113,12 +113,14 @@ def _kept(folder: Path, size: int, work: Path) -> Row:
 
 
 def _in_process(folder: Path, size: int, work: Path) -> Iterator[Row]:
+    from openeo_plugin.sources.tiff_blocks import keep_blocks
     from services.configuration import check_configuration
     from services.render import render
     from services.style import bind
     from services.tile_matrix import WEB_MERCATOR, grid_of, tile_bounds
 
-    _, driver = open_driver(folder, work / f"catalogue-{folder.name}")
+    settings, driver = open_driver(folder, work / f"catalogue-{folder.name}")
+    keep_blocks(settings.block_cache)  # as a web process does; GDAL keeps as much for the bound
     bound = Tiles(folder, size)
     check_configuration(STYLE)
     for dates in (1, 10):
