@@ -13,7 +13,7 @@ from openeo_plugin.api.routing import Access, Route, the_backend
 from openeo_plugin.api.user_data import check_description, check_id, process_summary, with_public_link
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.graph.validate import mismatch
+from openeo_plugin.graph.schema import mismatch
 from openeo_plugin.results.synchronous import json_value
 
 PROCESSES_VERSION = "2.0.0"

@@ -13,7 +13,7 @@ from openeo_plugin.api.paging import page_links, requested_page, shown
 from openeo_plugin.api.routing import Route, the_backend
 from openeo_plugin.driver.namespaces import USER_PREFIX
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.graph.validate import is_schema
+from openeo_plugin.graph.schema import is_schema
 
 # openEO has \w only; that dashes are taken is for clients that name processes by UUID, as the official suite does.
 ID_RULE = "an id holds letters, digits, underscores and dashes, up to 255."

@@ -8,6 +8,7 @@ from typing import Any
 from openeo_plugin.driver.namespaces import Namespaces, is_foreign
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition
+from openeo_plugin.graph.schema import is_schema
 from openeo_plugin.processes.registry import predefined
 
 StoredProcess = Callable[[str], dict[str, Any] | None]
@@ -77,6 +78,10 @@ def declared_parameters(process: dict[str, Any]) -> tuple[Parameter, ...]:
         isinstance(p, dict) and isinstance(p.get("name"), str) for p in declared
     ):
         raise OpenEOError("ProcessInvalid", reason="`parameters` is not a list of objects with a `name`.")
+    for parameter in declared:
+        if parameter.get("schema") and not is_schema(parameter["schema"]):
+            reason = f"the schema of the parameter '{parameter['name']}' is no JSON Schema."
+            raise OpenEOError("ProcessInvalid", reason=reason)
     return tuple(
         Parameter(
             name=p["name"],

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Iterator
 from typing import Any
-
-import jsonschema
 
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
@@ -19,6 +15,7 @@ from openeo_plugin.graph.process_graph import (
     is_literal,
     references,
 )
+from openeo_plugin.graph.schema import mismatch
 
 
 def validate(graph: ProcessGraph, lookup: ProcessLookup, parameters: frozenset[str] = frozenset()) -> list[OpenEOError]:
@@ -128,74 +125,3 @@ def _value_faults(node: Node, parameter: Parameter, value: Any, here: str) -> It
         yield OpenEOError(
             "ProcessParameterInvalid", node=here, process=node.process_id, parameter=parameter.name, reason=reason
         )
-
-
-@functools.lru_cache(maxsize=2048)
-def _validator(schema: str) -> jsonschema.Draft7Validator:
-    return jsonschema.Draft7Validator(json.loads(schema))
-
-
-def _checkable(schema: Any) -> Any:
-    """The schema without what belongs to openEO (a `parameters` list is no JSON Schema keyword).
-
-    And without `items` that may be anything, for which every element would be looked at.
-    """
-    if isinstance(schema, list):
-        return [_checkable(s) for s in schema]
-    if not isinstance(schema, dict):
-        return schema
-    left_out = ("parameters", "returns", "dimensions", "subtype")
-    return {k: _checkable(v) for k, v in schema.items() if k not in left_out and (k, v) != ("items", {})}
-
-
-@functools.lru_cache(maxsize=2048)
-def _alternatives(schema: str) -> tuple[str, ...]:
-    loaded = json.loads(schema)
-    return tuple(json.dumps(_checkable(s)) for s in (loaded if isinstance(loaded, list) else [loaded]))
-
-
-def is_schema(schema: Any) -> bool:
-    """Whether something is a JSON Schema, or a list of them."""
-    alternatives = schema if isinstance(schema, list) else [schema]
-    try:
-        for alternative in alternatives:
-            if not isinstance(alternative, dict):
-                return False
-            jsonschema.Draft7Validator.check_schema(_checkable(alternative))
-    except jsonschema.SchemaError:
-        return False
-    return bool(alternatives)
-
-
-def mismatch(value: Any, schema: Any) -> str | None:
-    """Why a JSON value does not fit a schema (or any of a list of schemas); None if it does."""
-    reasons = []
-    for alternative in _alternatives(json.dumps(schema, sort_keys=True)):
-        error = next(_validator(alternative).iter_errors(value), None)
-        if error is None:
-            return None
-        reasons.append(_sentence(error))
-    return " Or: ".join(dict.fromkeys(reasons))
-
-
-def _sentence(error: Any) -> str:
-    where = "".join(f"[{p!r}]" for p in error.absolute_path)
-    shown = json.dumps(error.instance, default=str)
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    expected = {
-        "type": lambda: f"expected {_either(error.validator_value)}, got {shown}.",
-        "enum": lambda: _not_listed(shown, error.instance, error.validator_value),
-        "required": lambda: f"{error.message}.",
-        "minItems": lambda: f"at least {error.validator_value} element(s) are needed, got {len(error.instance)}.",
-        "maxItems": lambda: f"at most {error.validator_value} element(s) are allowed, got {len(error.instance)}.",
-    }.get(error.validator, lambda: f"{error.message[:200]}.")()
-    return f"{where + ': ' if where else ''}{expected}"
-
-
-def _not_listed(shown: str, value: Any, allowed: list[Any]) -> str:
-    near = suggest(value, [word for word in allowed if isinstance(word, str)]) if isinstance(value, str) else ""
-    return f"got {shown}; allowed are {', '.join(map(str, allowed))}.{near}"
-
-
-def _either(types: str | list[str]) -> str:
-    return types if isinstance(types, str) else " or ".join(types)

@@ -22,7 +22,7 @@ from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
 from openeo_plugin.graph.process_graph import PLAIN, FromNode, FromParameter, Node, ProcessGraph, callbacks, references
-from openeo_plugin.graph.validate import mismatch
+from openeo_plugin.graph.schema import mismatch
 from openeo_plugin.processes.environment import Environment, Postponed
 from openeo_plugin.processes.lanes import refuse_large
 from openeo_plugin.processes.vector_lift import call_with_vectors, vector_fault

@@ -9,7 +9,8 @@ import pytest
 from openeo_plugin.driver.lookup import Lookup
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.graph.parse import parse
-from openeo_plugin.graph.validate import mismatch, validate
+from openeo_plugin.graph.schema import mismatch
+from openeo_plugin.graph.validate import validate
 
 
 def found(graph: dict[str, Any], *parameters: str) -> list[OpenEOError]:
