@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from openeo_plugin.cube.reference_system import refuse_files
+from openeo_plugin.cube.reference_system import reference_system
 from openeo_plugin.sources.remote_file import RemoteDataset, RemoteReference
 
 # A larger block is not decoded at import: a header may promise anything.
@@ -117,7 +117,7 @@ def _header(path: Path | RemoteReference, dataset: rasterio.DatasetReader) -> Ge
     return GeoTiff(
         path=path,
         shape=dataset.shape,
-        crs=crs_text(dataset.crs.to_wkt(version="WKT2_2019")) if dataset.crs else None,
+        crs=_crs(dataset),
         transform=_transform(dataset),
         block=dataset.block_shapes[0],
         overviews=_overviews(dataset),
@@ -133,6 +133,13 @@ def _decode_last_block(dataset: rasterio.DatasetReader) -> None:
     row, column = (dataset.height - 1) // rows * rows, (dataset.width - 1) // columns * columns
     window = Window(column, row, min(columns, dataset.width - column), min(rows, dataset.height - row))
     dataset.read(dataset.count, window=window)
+
+
+def _crs(dataset: rasterio.DatasetReader) -> str | None:
+    try:
+        return crs_text(dataset.crs.to_wkt(version="WKT2_2019")) if dataset.crs else None
+    except CRSError as error:
+        raise UnreadableFileError(f"its reference system can't be used: {error}") from error
 
 
 def _transform(dataset: rasterio.DatasetReader) -> tuple[float, ...] | None:
@@ -170,9 +177,9 @@ def crs_text(definition: str) -> str:
     Raises: rasterio.errors.CRSError.
     """
     try:
-        refuse_files(definition)
+        # never GDAL's own reading of a definition: it opens addresses and files
+        crs = CRS.from_wkt(reference_system(definition).to_wkt("WKT2_2019"))
     except ProjCRSError as error:
         raise CRSError(str(error)) from None
-    crs = CRS.from_user_input(definition)
     authority = crs.to_authority(confidence_threshold=100)
     return ":".join(authority) if authority else str(crs.to_wkt(version="WKT2_2019"))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.errors import CRSError
+from unit.egress.canary import serving
 
 from openeo_plugin.sources.geotiff import UnreadableFileError, crs_text, read_header
 
@@ -85,6 +87,24 @@ def test_side_car_files_change_nothing(tmp_path: Path) -> None:
         '<PAMDataset><PAMRasterBand band="1"><NoDataValue>5</NoDataValue></PAMRasterBand></PAMDataset>'
     )
     assert read_header(path).bands[0].nodata == 0
+
+
+def test_a_crs_is_no_address_that_gdal_fetches_and_no_file_that_it_opens(tmp_path: Path) -> None:
+    definition = rasterio.crs.CRS.from_epsg(3035).to_wkt()
+    (tmp_path / "crs.wkt").write_text(definition)
+    with serving() as server:
+        server.answers["/crs.wkt"] = definition.encode()
+        address = f"{server.base}/crs.wkt"
+        for wanted in (address, f"/vsicurl/{address}", str(tmp_path / "crs.wkt"), f"file://{tmp_path}/crs.wkt"):
+            with pytest.raises(CRSError):
+                crs_text(wanted)
+        assert server.hits == []
+
+
+def test_a_file_whose_crs_points_to_another_file_is_unreadable(tmp_path: Path) -> None:
+    values = {"crs": "+proj=longlat +ellps=bessel +nadgrids=some.gsb", "transform": Affine(1, 0, 5, 0, -1, 50)}
+    with pytest.raises(UnreadableFileError, match="reference system"):
+        read_header(write_tif(tmp_path / "a.tif", **values, geotiff_version="1.1"))
 
 
 def test_a_crs_is_a_code_where_it_has_one() -> None:
