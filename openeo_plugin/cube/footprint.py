@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import shapely
 import shapely.affinity
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 from pyproj.exceptions import ProjError
 from shapely.geometry.base import BaseGeometry
+
+from openeo_plugin.cube.transforms import transformer
 
 _POINTS_PER_EDGE = 32
 _DECIMALS = 7
@@ -33,7 +37,10 @@ def footprint_of(grids: Sequence[GeoBox]) -> Footprint | None:
     union = shapely.set_precision(shapely.union_all(shapes), 10.0**-_DECIMALS)
     if union.is_empty:
         return None
-    polygons = [shapely.geometry.polygon.orient(part) for part in getattr(union, "geoms", [union])]
+    parts = [part for part in shapely.get_parts(union).tolist() if part.geom_type == "Polygon"]
+    polygons = [shapely.geometry.polygon.orient(part) for part in parts]  # without the lines where parts touch
+    if not polygons:
+        return None
     whole = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
     return Footprint(_rounded(shapely.geometry.mapping(whole)), _box(polygons))
 
@@ -51,14 +58,37 @@ def _shape(grid: GeoBox) -> BaseGeometry | None:
         return None
     extent = grid.extent
     box = extent.boundingbox
-    if grid.crs.geographic and (box.left < -180 or box.right > 180):
+    if grid.crs.geographic and (box.left < -180 or box.right > 180 or box.bottom < -90 or box.top > 90):
         return _within_180(extent.geom)
     step = max(box.span_x, box.span_y) / _POINTS_PER_EDGE
     try:
-        shape = extent.segmented(step).to_crs("EPSG:4326", wrapdateline=True).geom
+        polar = _around_pole(grid, extent.segmented(step))
+        shape = polar or extent.segmented(step).to_crs("EPSG:4326", wrapdateline=True).geom
     except (ProjError, ValueError):
         return None
     return shapely.make_valid(shape) if all(map(math.isfinite, shape.bounds)) else None
+
+
+def _around_pole(grid: GeoBox, extent: Geometry) -> BaseGeometry | None:
+    """The footprint of a grid whose edge runs once around the earth: as far as the pole that it holds; else None."""
+    to_degrees = transformer(grid.crs, "EPSG:4326")
+    x, y = to_degrees.transform(*extent.exterior.xy)
+    if not np.isfinite([x, y]).all():
+        return None
+    turned = np.unwrap(x, period=360)
+    if abs(turned[-1] - turned[0]) < 180:
+        return None
+    poles = [pole for pole in (90, -90) if _holds(grid, *to_degrees.transform(0, pole, direction="INVERSE"))]
+    if len(poles) != 1:
+        return None
+    ends = [(turned[-1], poles[0]), (turned[0], poles[0])]
+    return _within_180(shapely.make_valid(shapely.Polygon([*zip(turned, y, strict=True), *ends])))
+
+
+def _holds(grid: GeoBox, x: float, y: float) -> bool:
+    column, row = ~grid.affine * (x, y)
+    rows, columns = grid.shape
+    return 0 < column < columns and 0 < row < rows
 
 
 def _within_180(shape: BaseGeometry) -> BaseGeometry:

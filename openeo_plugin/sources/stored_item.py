@@ -240,7 +240,7 @@ def _footprint(grids: Sequence[GeoBox]) -> Footprint | None:
     if not all(map(math.isfinite, footprint.boundingbox)):
         return None
     west, south, east, north = _bbox(footprint, grids)
-    if east - west > 180 or west < -180 or east > 180:
+    if east - west > 180 or west < -180 or east > 180 or south < -90 or north > 90:
         return footprint_of(grids)
     return Footprint(footprint.json, (west, south, east, north))
 
