@@ -51,9 +51,11 @@ def _offset(target: Grid, source: Grid) -> tuple[int, int] | None:
     if target.crs != source.crs:
         return None
     a, b = target.affine, source.affine
+    if max(abs(a.b), abs(a.d), abs(b.b), abs(b.d)) > 0:  # turned: by 90 degrees, a and e are 0
+        return None
     rows, columns = source.shape
     drift = max(abs(a.a / b.a - 1) * columns, abs(a.e / b.e - 1) * rows)
-    if max(abs(a.b), abs(a.d), abs(b.b), abs(b.d)) > 0 or drift > _PHASE_TOLERANCE_PX:
+    if drift > _PHASE_TOLERANCE_PX:
         return None
     x, y = (a.c - b.c) / b.a, (a.f - b.f) / b.e
     if abs(x - round(x)) > _PHASE_TOLERANCE_PX or abs(y - round(y)) > _PHASE_TOLERANCE_PX:

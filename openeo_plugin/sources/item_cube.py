@@ -300,7 +300,7 @@ def overview_for(layer: Layer, scale: float) -> tuple[int | None, int]:
 
 
 def described_bands(names: Sequence[str], slices: Sequence[Mapping[str, Sequence[Layer]]]) -> tuple[Band, ...]:
-    """One band per name: the type that holds every layer's values, the first layer's nodata if all share it.
+    """One band per name: the type that holds every layer's values, the layers' nodata if all share it.
 
     Raises: nothing; a band of which no slice has a layer is left to the caller.
     """
@@ -309,6 +309,14 @@ def described_bands(names: Sequence[str], slices: Sequence[Mapping[str, Sequence
         layers = [layer for held in slices for layer in held.get(name, ())]
         first = layers[0].band
         dtype = np.result_type(*{layer.band.dtype for layer in layers})
-        nodata: Any = next((layer.band.nodata for layer in layers if layer.band.nodata is not None), None)
+        nodata = _shared_nodata({layer.band.nodata for layer in layers})
         bands.append(replace(first, name=name, dtype=dtype, nodata=nodata, nullable=nodata is None))
     return tuple(bands)
+
+
+def _shared_nodata(values: set[float | int | None]) -> float | int | None:
+    """The one nodata of all layers; None if they differ, for what is null in one file may be a value in another."""
+    first, *others = values
+    if first is None or any(o is None or not (o == first or (np.isnan(o) and np.isnan(first))) for o in others):
+        return None
+    return first

@@ -153,3 +153,21 @@ def test_another_grid_takes_the_nearest_pixel_and_null_outside(tmp_path: Path) -
     cube = opened([item(tmp_path, "a", {"B1": [[1, 2], [3, 4]]}, grid(2, 2))], "B1")
     other = grid(2, 3, west=500_004, north=4_999_999, step=8)
     assert read(cube, whole(other)) == [[[[1, 2, None], [3, 4, None]]]]
+
+
+def test_a_scene_turned_by_90_degrees_is_read_upright(tmp_path: Path) -> None:
+    turned = GeoBox((2, 3), Affine(0, 10, 500_000, 10, 0, 5_000_000), CRS)  # rows run east, columns north
+    cube = opened([item(tmp_path, "a", {"B1": [[1, 2, 3], [4, 5, 6]]}, turned)], "B1")
+    assert read(cube) == [[[[3, 6], [2, 5], [1, 4]]]]
+
+
+@pytest.mark.parametrize("others", [None, 255])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_value_that_is_nodata_in_another_scene_only_stays_a_value(
+    others: float | None, dtype: str, tmp_path: Path
+) -> None:
+    items = [
+        item(tmp_path, "a", {"B1": [[0, 7]]}, grid(1, 2), nodata=0, dtype=dtype),
+        item(tmp_path, "b", {"B1": [[0, 255]]}, grid(1, 2), nodata=others, dtype=dtype, day="2020-06-02T00:00:00Z"),
+    ]
+    assert read(opened(items, "B1")) == [[[[None, 7]], [[0, 255 if others is None else None]]]]
