@@ -116,6 +116,22 @@ def read(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | 
     return _read_by_gdal(layer, overview, rectangle, out) if found is None else found
 
 
+def level_shape(layer: Layer, overview: int) -> tuple[int, int]:
+    """Rows and columns of an overview level.
+
+    Raises: SourceUnreadable.
+    """
+    try:
+        blocks = _blocks(layer.path, overview)
+        if blocks is not None:
+            return blocks.layout.shape
+        source = dataset(layer.path, overview)
+    except (UndecodableError, RasterioError, OSError) as error:
+        raise _unreadable(layer, (0, 0, *layer.grid.shape), _reason(layer, error)) from None
+    rows, columns = source.shape
+    return rows, columns
+
+
 def _read_blocks(layer: Layer, overview: int | None, rectangle: Rectangle, out: Array | None) -> Array | None:
     """The pixels if the file is of a usual kind; else None."""
     blocks = _blocks(layer.path, overview)
@@ -168,13 +184,17 @@ def _read_by_gdal(layer: Layer, overview: int | None, rectangle: Rectangle, out:
             return source.read(layer.index, window=window, out=out)
         values = source.read(layer.index, window=window)
     except (RasterioError, OSError) as error:
-        cause = error.__cause__ or error
-        reason = (isinstance(cause, OSError) and cause.strerror) or str(cause)
-        raise _unreadable(layer, rectangle, reason.replace(layer.path, Path(layer.path).name)) from None
+        raise _unreadable(layer, rectangle, _reason(layer, error)) from None
     if out is None:
         return values
     out[...] = values
     return out
+
+
+def _reason(layer: Layer, error: Exception) -> str:
+    cause = error.__cause__ or error
+    reason = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+    return reason.replace(layer.path, Path(layer.path).name)
 
 
 def _holds(shape: tuple[int, ...], rectangle: Rectangle) -> bool:

@@ -25,7 +25,7 @@ from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.kernels.mesh import flat_indices, gather_nearest, nearest_pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.windows import coordinates, inside, offset, on_grid, pixels_per_pixel
-from openeo_plugin.sources.datasets import read
+from openeo_plugin.sources.datasets import level_shape, read
 from openeo_plugin.sources.layers import Layer
 
 _CODES = np.arange(256, dtype=np.uint8)
@@ -222,20 +222,47 @@ def _read_aligned(
 
 
 def _read_sampled(layer: Layer, window: Window, out: Array, context: RunContext) -> Array | None:
-    level, factor = overview_for(layer, pixels_per_pixel(window.grid, layer.grid))
-    sampling = _sampling(window, layer.grid, factor)
+    level = _level(layer, *overview_for(layer, pixels_per_pixel(window.grid, layer.grid)))
+    sampling = _sampling(window, layer.grid, level)
     if sampling is None:
         return np.zeros(out.shape, bool)
     if math.prod(sampling.rectangle[2:]) > MAX_READ_PX:
-        return _read_in_strips(layer, window, level, factor, sampling, out, context)
-    source = read(layer, level, sampling.rectangle)
+        return _read_in_strips(layer, window, level, sampling, out, context)
+    source = read(layer, level.index, sampling.rectangle)
     context.count_read(source.nbytes)
     np.take(source.reshape(-1), sampling.index, out=out, mode="clip")
     return sampling.found
 
 
+@dataclass(frozen=True)
+class _Level:
+    """A resolution of a file: its index (None: full), pixels of the full one per pixel down and across, last pixel."""
+
+    index: int | None
+    steps: tuple[float, float]
+    lasts: tuple[int, int]
+
+
+def _level(layer: Layer, index: int | None, factor: int) -> _Level:
+    """Of an odd number of pixels, some writers keep half and one more, the last of them cut by the edge; others, GDAL's
+    COG driver among them, keep half of them, all a little wider. What is neither is refused when it is read.
+
+    Raises: SourceUnreadable.
+    """
+    rows, columns = layer.grid.shape
+    up = -(-rows // factor), -(-columns // factor)
+    shape = up if index is None else level_shape(layer, index)
+    if any(part not in (most, most - 1) or part == 0 for part, most in zip(shape, up, strict=True)):
+        shape = up
+    down, across = (
+        float(factor) if part == most else size / part
+        for size, part, most in zip((rows, columns), shape, up, strict=True)
+    )
+    return _Level(index, (down, across), (shape[0] - 1, shape[1] - 1))
+
+
 def _read_in_strips(
-    layer: Layer, window: Window, level: int | None, factor: int, sampling: _Sampling, out: Array, context: RunContext
+    layer: Layer, window: Window, level: _Level, sampling: _Sampling, out: Array, context: RunContext
 ) -> Array | None:
     """A window that spans very many source pixels: read in strips of rows, so that memory stays bounded."""
     at_x, at_y = coordinates(window, layer.grid)
@@ -244,9 +271,9 @@ def _read_in_strips(
     strip = max(1, MAX_READ_PX // columns)
     for row in range(top, top + rows, strip):
         context.check()
-        source = read(layer, level, (row, left, min(strip, top + rows - row), columns))
+        source = read(layer, level.index, (row, left, min(strip, top + rows - row), columns))
         context.count_read(source.nbytes)
-        gather_nearest(source, at_x, at_y, float(factor), row, left, out, found)
+        gather_nearest(source, at_x, at_y, level.steps, level.lasts, tuple(layer.grid.shape), row, left, out, found)
     return None if found.all() else found
 
 
@@ -266,23 +293,23 @@ class _Sampling:
 _LOCAL = threading.local()
 
 
-def _sampling(window: Window, grid: Grid, factor: int) -> _Sampling | None:
+def _sampling(window: Window, grid: Grid, level: _Level) -> _Sampling | None:
     """The same for all bands and dates that share a grid, so it is kept for the windows just worked on."""
     cache: OrderedDict[Any, tuple[Grid, _Sampling | None]] = _LOCAL.__dict__.setdefault("samplings", OrderedDict())
-    key = (window, id(grid), factor)
+    key = (window, id(grid), level)
     if key not in cache:
-        cache[key] = (grid, _new_sampling(window, grid, factor))
+        cache[key] = (grid, _new_sampling(window, grid, level))
         if len(cache) > 4:
             cache.popitem(last=False)
     return cache[key][1]
 
 
-def _new_sampling(window: Window, grid: Grid, factor: int) -> _Sampling | None:
+def _new_sampling(window: Window, grid: Grid, level: _Level) -> _Sampling | None:
     at_x, at_y = coordinates(window, grid)
     row, column = np.empty(window.shape, np.int32), np.empty(window.shape, np.int32)
     found, index = np.empty(window.shape, np.bool_), np.empty(window.shape, np.int64)
     top, bottom, left, right, count = nearest_pixels(
-        at_x, at_y, float(factor), grid.shape[0], grid.shape[1], row, column, found
+        at_x, at_y, level.steps, level.lasts, tuple(grid.shape), row, column, found
     )
     if count == 0:
         return None

@@ -202,6 +202,11 @@ class RemoteDataset:
         """Of the bands, in order."""
         return self.reader.dtypes
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.reader.shape
+
     def read(self, *arguments: Any, **options: Any) -> Any:
         """Pixels, as `rasterio.DatasetReader.read` gives them."""
         return self._context.run(self.reader.read, *arguments, **options)

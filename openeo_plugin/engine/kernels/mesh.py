@@ -100,45 +100,48 @@ def _is_even(a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def gather_nearest(source, at_x, at_y, factor, row0, column0, out, found):  # type: ignore[no-untyped-def]
+def gather_nearest(source, at_x, at_y, steps, lasts, shape, row0, column0, out, found):  # type: ignore[no-untyped-def]
     """Take the source pixel under every centre.
 
     Args:
         source: (rows, columns), a part of a raster that starts at (row0, column0).
         at_x, at_y: float64 (rows, columns) in full-resolution pixels of the raster.
-        factor: full-resolution pixels per pixel of `source` (overview level).
+        steps: full-resolution pixels per pixel of `source` (overview level), down and across.
+        lasts: the last row and column of that level. shape: rows and columns of the full resolution.
         out: (rows, columns), written where a centre lies on `source`.
         found: bool (rows, columns), set there.
     """
     rows, columns = source.shape
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
-            j = int(np.floor(at_y[row, column] / factor)) - row0
-            i = int(np.floor(at_x[row, column] / factor)) - column0
+            x, y = at_x[row, column], at_y[row, column]
+            if not (x >= 0 and x < shape[1] and y >= 0 and y < shape[0]):
+                continue
+            j, i = min(int(y / steps[0]), lasts[0]) - row0, min(int(x / steps[1]), lasts[1]) - column0
             if 0 <= j < rows and 0 <= i < columns:
                 out[row, column] = source[j, i]
                 found[row, column] = True
 
 
 @nb.njit(nogil=True, cache=True)
-def nearest_pixels(at_x, at_y, factor, rows, columns, out_row, out_column, found):  # type: ignore[no-untyped-def]
+def nearest_pixels(at_x, at_y, steps, lasts, shape, out_row, out_column, found):  # type: ignore[no-untyped-def]
     """The pixel of an overview under every centre.
 
     Args:
         at_x, at_y: float64 (rows, columns) in full-resolution pixels of the raster.
-        factor: full-resolution pixels per overview pixel. rows, columns: of the full resolution.
+        steps: full-resolution pixels per overview pixel, down and across. lasts: the overview's last row and column.
+        shape: rows and columns of the full resolution.
         out_row, out_column: int32, written; -1 off the raster. found: bool, written.
     Returns: (first row, row after the last, first column, column after the last, how many lie on the raster).
     """
     top, bottom, left, right, count = 1 << 30, -1, 1 << 30, -1, 0
-    last_row, last_column = int(np.ceil(rows / factor)) - 1, int(np.ceil(columns / factor)) - 1
     for i in range(at_x.shape[0]):
         for j in range(at_x.shape[1]):
             x, y = at_x[i, j], at_y[i, j]
-            on = x >= 0 and x < columns and y >= 0 and y < rows
+            on = x >= 0 and x < shape[1] and y >= 0 and y < shape[0]
             found[i, j] = on
             if on:
-                column, row = min(int(x / factor), last_column), min(int(y / factor), last_row)
+                column, row = min(int(x / steps[1]), lasts[1]), min(int(y / steps[0]), lasts[0])
                 out_row[i, j] = row
                 out_column[i, j] = column
                 top, bottom = min(top, row), max(bottom, row)

@@ -11,11 +11,13 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from rasterio.shutil import copy
 
 from openeo_plugin.cube.grid import Window, whole
 from openeo_plugin.engine.operator import Canceled, RunContext, everything
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.load import item_cube
+from openeo_plugin.sources import item_cube as source
 from openeo_plugin.sources.item_cube import ItemCube
 
 CRS = "EPSG:32632"
@@ -171,3 +173,42 @@ def test_a_value_that_is_nodata_in_another_scene_only_stays_a_value(
         item(tmp_path, "b", {"B1": [[0, 255]]}, grid(1, 2), nodata=others, dtype=dtype, day="2020-06-02T00:00:00Z"),
     ]
     assert read(opened(items, "B1")) == [[[[None, 7]], [[0, 255 if others is None else None]]]]
+
+
+def odd_overviews(folder: Path, rounded: str) -> dict[str, Any]:
+    """301 x 333 pixels that hold 1000 * row + column + 1, and overviews of single pixels of them."""
+    rows, columns = np.mgrid[0:301, 0:333]
+    found = item(folder, "a", {"B1": 1000 * rows + columns + 1}, grid(301, 333), dtype="uint32")
+    asset = found["assets"]["B1"]
+    if rounded == "up":
+        with rasterio.open(asset["href"], "r+") as file:
+            file.build_overviews([2, 4])
+    else:
+        plain, asset["href"] = asset["href"], str(folder / "cog.tif")
+        copy(plain, asset["href"], driver="COG", BLOCKSIZE=128, RESAMPLING="NEAREST")
+    with rasterio.open(asset["href"], overview_level=0) as file:
+        assert file.shape == ((151, 167) if rounded == "up" else (150, 166))
+    asset["openeo:overviews"] = [2, 4]
+    return found
+
+
+@pytest.mark.parametrize(("rounded", "factor"), [("up", 2), ("down", 2), ("down", 4)])
+@pytest.mark.parametrize("strips", [False, True])
+def test_overviews_of_odd_sizes_are_read_to_their_edges_without_a_shift(
+    rounded: str, factor: int, strips: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if strips:
+        monkeypatch.setattr(source, "MAX_READ_PX", 2000)
+    cube = opened([odd_overviews(tmp_path, rounded)], "B1")
+    # a pixel of the window holds one of the pixels of the file around its centre; the last row and column lie outside
+    height, width, shift = 302 // factor, 334 // factor, 0.7 * factor
+    window = grid(height, width, west=500_000 + 10 * shift, north=5_000_000 - 10 * shift, step=10 * factor)
+    coarse = read(cube, whole(window))[0][0]
+    for row, column in np.ndindex(height, width):
+        at_row, at_column = (row + 0.5) * factor + shift, (column + 0.5) * factor + shift
+        value = coarse[row][column]
+        if at_row >= 301 or at_column >= 333:
+            assert value is None
+        else:
+            assert abs((value - 1) // 1000 + 0.5 - at_row) <= factor
+            assert abs((value - 1) % 1000 + 0.5 - at_column) <= factor
