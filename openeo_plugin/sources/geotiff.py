@@ -85,6 +85,13 @@ def read_header(path: Path) -> GeoTiff:
 
     Raises: UnreadableFileError.
     """
+    try:
+        path.open("rb").close()
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UnreadableFileError("its name is no text in UTF-8") from error
+    except OSError as error:
+        raise UnreadableFileError(f"it can't be opened ({error.strerror})") from error
     with open_geotiff(path) as dataset:
         return _header(path, dataset)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from openeo_plugin.sources.found import FoundCollection, FoundItem
+from openeo_plugin.sources.local_path import is_hidden
 
 _YEAR, _MONTH, _DAY = r"(?P<year>(?:19|20|21)\d\d)", r"(?P<month>0[1-9]|1[0-2])", r"(?P<day>0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[T_ ](?P<hour>[01]\d|2[0-3])[-:]?(?P<minute>[0-5]\d)(?:[-:]?(?P<second>[0-5]\d))?Z?)?"
@@ -49,11 +51,11 @@ class _Name:
 
 
 def geotiffs_in(folder: Path) -> list[Path]:
-    """All GeoTIFFs of a folder and below, by name; symbolic links are not followed."""
+    """All GeoTIFFs of a folder and below, by name, also such as are symbolic links; hidden ones are none."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.is_symlink()
+        if path.suffix.lower() in SUFFIXES and not is_hidden(path, folder) and os.path.isfile(path)  # noqa: PTH113
     )
 
 
@@ -61,6 +63,9 @@ def collection_of_geotiffs(folder: Path) -> FoundCollection:
     """A collection of a plain folder. Opens no file."""
     names, warnings = [], []
     for path in geotiffs_in(folder):
+        if path.is_symlink():
+            warnings.append(f"{path.relative_to(folder)}: left out: symbolic links are not followed")
+            continue
         name = _read_name(path, folder)
         if name is None:
             warnings.append(
@@ -99,12 +104,11 @@ def _date_in(text: str) -> tuple[datetime | None, str]:
 
 def _moment(fields: dict[str, int]) -> datetime | None:
     days = fields.pop("dayofyear", 1)
-    if not 1 <= days <= 366:
-        return None
     try:
-        return datetime(**{"month": 1, "day": 1, **fields}, tzinfo=UTC) + timedelta(days=days - 1)
-    except ValueError:
+        moment = datetime(**{"month": 1, "day": 1, **fields}, tzinfo=UTC) + timedelta(days=days - 1)
+    except (ValueError, OverflowError):
         return None
+    return moment if moment.year == fields["year"] else None  # there is no day 0, and rarely a day 366
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -156,7 +160,9 @@ def _item(moment: datetime, rest: tuple[str, ...], assets: dict[str, Path], root
         "id": "_".join((*rest, stamp)),
         "properties": {"datetime": moment.isoformat()},
         "assets": {
-            key: {"href": path.name if path.parent == first.parent else str(path)} for key, path in assets.items()
+            # "./": a name may look like an address (S2A:B04.tif)
+            key: {"href": f"./{path.name}" if path.parent == first.parent else str(path), "type": "image/tiff"}
+            for key, path in assets.items()
         },
     }
     return FoundItem(document, first.parent, str(first.parent.relative_to(root) / document["id"]))

@@ -5,6 +5,7 @@ Every file is opened once, here. What can't be read is left out with a warning; 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,12 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.collection_document import collection_document
 from openeo_plugin.sources.found import FoundCollection, FoundItem
 from openeo_plugin.sources.geotiff_folder import collection_of_geotiffs, geotiffs_in
+from openeo_plugin.sources.local_path import is_hidden
 from openeo_plugin.sources.stac_catalogue import collection_of_item_files, entry_of, find_collections, has_item_files
 from openeo_plugin.sources.stored_item import ItemReader
+
+_LOG = logging.getLogger(__name__)
+MAX_WARNING_LENGTH = 1000
 
 Progress = Callable[[int, int], None]
 
@@ -77,7 +82,7 @@ def _find(root: Path) -> list[FoundCollection]:
     entry = entry_of(root)
     if entry:
         return find_collections(entry, root)
-    inner = [below for below in sorted(root.iterdir()) if below.is_dir() and not below.is_symlink()]
+    inner = [b for b in sorted(root.iterdir()) if b.is_dir() and not b.is_symlink() and not is_hidden(b, root)]
     entries = [entry for entry in map(entry_of, inner) if entry]
     if entries:
         return [collection for entry in entries for collection in find_collections(entry, root)]
@@ -111,7 +116,7 @@ def _imported(found: FoundCollection, root: Path, name: str | None, report: _Cou
     items = list(_stored_items(found.items, reader, collection_id, report))
     items.sort(key=lambda item: (datetime.fromisoformat(item["properties"]["datetime"]), item["id"]))
     document = collection_document(collection_id, found.document, items) if items else {"id": collection_id}
-    return ImportedCollection(document, items, tuple(reader.warnings))
+    return ImportedCollection(document, items, tuple(map(_printable, reader.warnings)))
 
 
 def _stored_items(
@@ -120,7 +125,7 @@ def _stored_items(
     """Stored items with distinct ids."""
     ids: set[str] = set()
     for source in found:
-        item = reader.stored(source, collection_id)
+        item = _stored(source, reader, collection_id)
         report.step()
         if item is None:
             continue
@@ -132,6 +137,22 @@ def _stored_items(
             reader.warnings.append(f"{source.origin}: the id {wanted} is there already; it is now {item['id']}")
         ids.add(item["id"])
         yield item
+
+
+def _stored(source: FoundItem, reader: ItemReader, collection_id: str) -> dict[str, Any] | None:
+    """A stored item; none, with a warning, for whatever reason: no item spoils the others."""
+    try:
+        return reader.stored(source, collection_id)
+    except Exception as error:
+        _LOG.exception("an item can't be imported")
+        reader.warnings.append(f"{source.origin}: the item is left out: it is beyond what is known ({error!r})")
+        return None
+
+
+def _printable(text: str) -> str:
+    """A warning that any terminal and log may show: names of files may hold anything."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= MAX_WARNING_LENGTH else f"{shown[:MAX_WARNING_LENGTH]} ..."
 
 
 def _valid_id(text: str) -> str:

@@ -13,6 +13,11 @@ class RefusedHrefError(Exception):
     """An href that leads nowhere, or to where it must not lead. The text says why, in words for the user."""
 
 
+def is_hidden(path: Path, root: Path) -> bool:
+    """Whether a file or one of its folders below `root` begins with a dot: snapshots, waste bins, twins of macOS."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
 def local_file(href: object, base: Path, root: Path) -> Path:
     """The file that an href means, as an absolute path without symbolic links.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.sources.found import FoundCollection, FoundItem
-from openeo_plugin.sources.local_path import RefusedHrefError, local_file
+from openeo_plugin.sources.local_path import RefusedHrefError, is_hidden, local_file
+from openeo_plugin.sources.plain_json import plain_json
 
 ENTRY_FILES = ("collection.json", "catalog.json")
 MAX_JSON_BYTES = 2**26
@@ -20,7 +22,7 @@ MAX_DEPTH = 32
 def entry_of(folder: Path) -> Path | None:
     """The file with which a static catalogue in this folder begins; no symbolic link."""
     paths = (folder / name for name in ENTRY_FILES)
-    return next((path for path in paths if path.is_file() and not path.is_symlink()), None)
+    return next((path for path in paths if os.path.isfile(path) and not path.is_symlink()), None)  # noqa: PTH113
 
 
 def has_item_files(folder: Path) -> bool:
@@ -83,9 +85,12 @@ class _Walk:
             elif depth < MAX_DEPTH:
                 draft.is_parent = True
                 self.visit(below, target, draft, depth + 1)
+            else:
+                text = f"{_relative(target, self.root)}: left out: it lies more than {MAX_DEPTH} catalogues deep"
+                draft.warnings.append(text)
 
     def _begin(self, document: dict[str, Any], path: Path) -> _Draft:
-        draft = _Draft({"id": path.parent.name} | document, path.parent)
+        draft = _Draft(document | {"id": document.get("id") or path.parent.name}, path.parent)
         self.drafts.append(draft)
         return draft
 
@@ -147,14 +152,21 @@ def _items_in(document: dict[str, Any], path: Path, root: Path) -> list[FoundIte
 
 
 def _json_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.json") if path.is_file() and not path.is_symlink())
+    return sorted(
+        path
+        for path in folder.rglob("*.json")
+        if not is_hidden(path, folder) and not path.is_symlink() and os.path.isfile(path)  # noqa: PTH113 - never raises
+    )
 
 
 def _is_item_file(path: Path) -> bool:
-    """Whether a file looks like STAC: GeoJSON of anything else has no stac_version."""
-    if path.stat().st_size > MAX_JSON_BYTES:
+    """Whether a file that can be read looks like STAC: GeoJSON of anything else has no stac_version."""
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            return False
+        text = path.read_bytes()
+    except OSError:
         return False
-    text = path.read_bytes()
     return b'"stac_version"' in text and (b'"Feature"' in text or b'"FeatureCollection"' in text)
 
 
@@ -163,7 +175,7 @@ def _read_json(path: Path, draft: _Draft, root: Path) -> dict[str, Any] | None:
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ValueError("it is too large")
-        document = json.loads(path.read_bytes())
+        document = plain_json(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         document = None
     if isinstance(document, dict):

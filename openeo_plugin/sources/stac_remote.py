@@ -21,6 +21,7 @@ from openeo_plugin.egress.documents import Documents
 from openeo_plugin.egress.policy import EgressError, UnreachableError
 from openeo_plugin.sources.found import FoundCollection, FoundItem
 from openeo_plugin.sources.instants import item_times
+from openeo_plugin.sources.plain_json import plain_json
 
 Json = dict[str, Any]
 
@@ -178,16 +179,24 @@ class _Search:
 
     def _get(self, url: str) -> tuple[str, Any]:
         self._count()
-        return self.documents.get(url)
+        at, document = self.documents.get(url)
+        return at, _plain(document)
 
     def _post(self, url: str, body: Json) -> tuple[str, Any]:
         self._count()
-        return url, self.documents.egress.json(url, body=body)
+        return url, _plain(self.documents.egress.json(url, body=body))
 
     def _count(self) -> None:
         self._fetched += 1
         if self._fetched > MAX_DOCUMENTS or time.monotonic() - self._began > MAX_SECONDS:
             raise UnreachableError("the catalogue is too large to be searched; narrow the extents or name a part of it")
+
+
+def _plain(document: Any) -> Any:
+    try:
+        return plain_json(document)
+    except RecursionError:
+        raise UnreachableError("the document is nested too deeply") from None
 
 
 def _links(document: Any) -> list[Json]:

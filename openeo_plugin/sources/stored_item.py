@@ -32,6 +32,8 @@ EXTENSIONS = {
 }
 LONGITUDE_LATITUDE = "EPSG:4326"
 GEOTIFF_TYPE = "image/tiff; application=geotiff"
+_MAX_COORDINATE = 1e12  # the earth in micrometres would be too much
+_MIN_PIXEL_AREA = 1e-24
 _PICTURE_ROLES = {"thumbnail", "overview", "visual", "metadata"}
 _PROJECTION_PREFIX = "proj:"
 
@@ -61,7 +63,7 @@ class ItemReader:
             return None
         assets = self._assets(found, properties or {})
         if not assets:
-            self._warn(found.origin, "the item is left out: none of its files can be read")
+            self._warn(found.origin, f"the item is left out: {_why_no_file(document)}")
             return None
         footprint = _footprint(_distinct_grids(assets.values()))
         if footprint is None:
@@ -117,6 +119,14 @@ def raster_assets(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {key: asset for key, asset in assets.items() if isinstance(asset, dict) and _is_raster(asset)}
 
 
+def _why_no_file(document: Mapping[str, Any]) -> str:
+    assets = document.get("assets")
+    if not isinstance(assets, dict) or not assets or raster_assets(document):
+        return "none of its files can be read"
+    kinds = [f"'{key}' ({a.get('type') or a.get('href')})" for key, a in assets.items() if isinstance(a, dict)]
+    return f"none of its files is a GeoTIFF with data: {', '.join(kinds[:4])}{' ...' if len(kinds) > 4 else ''}"
+
+
 def _is_raster(asset: Mapping[str, Any]) -> bool:
     roles = asset.get("roles")
     roles = set(map(str, roles)) if isinstance(roles, list) else set()
@@ -133,6 +143,8 @@ def _stored_asset(key: str, file: GeoTiff, declared: Declared, *, alone: bool) -
     crs, transform = file.crs or _declared_crs(declared), file.transform or declared.transform
     if crs is None or transform is None:
         raise UnreadableFileError("neither the file nor the catalogue says where on Earth it lies")
+    if not _is_place(transform, file.shape):
+        raise UnreadableFileError(f"the transform {list(transform)} is no place on Earth")
     asset: dict[str, Any] = {
         "href": file.path if isinstance(file.path, RemoteReference) else str(file.path),
         "type": GEOTIFF_TYPE,
@@ -146,6 +158,15 @@ def _stored_asset(key: str, file: GeoTiff, declared: Declared, *, alone: bool) -
     if file.overviews:
         asset["openeo:overviews"] = list(file.overviews)
     return asset
+
+
+def _is_place(transform: Sequence[float], shape: tuple[int, int]) -> bool:
+    """Whether pixels have a size and their corners lie where reference systems reach, whatever their unit."""
+    a, b, c, d, e, f = transform
+    rows, columns = shape
+    corners = [(a * x + b * y + c, d * x + e * y + f) for x in (0, columns) for y in (0, rows)]
+    area = abs(a * e - b * d)
+    return area > _MIN_PIXEL_AREA and all(abs(number) < _MAX_COORDINATE for corner in corners for number in corner)
 
 
 def _declared_crs(declared: Declared) -> str | None:

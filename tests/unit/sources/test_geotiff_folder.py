@@ -115,3 +115,9 @@ def test_symbolic_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "20220612.tif").touch()
     (tmp_path / "in" / "20220613.tif").symlink_to(tmp_path / "20220612.tif")
     assert found(tmp_path / "in", "20220614.tif") == {"20220614": ("2022-06-14T00:00:00", ["B1"])}
+
+
+def test_a_year_has_day_366_only_if_it_is_a_leap_year(tmp_path: Path) -> None:
+    assert list(found(tmp_path, "MOD.A2020366.b01.tif", "MOD.A2021366.b01.tif", "MOD.A2020000.b01.tif").values()) == [
+        ("2020-12-31T00:00:00", ["b01"])
+    ]

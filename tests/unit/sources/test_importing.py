@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -340,3 +341,122 @@ def test_progress_counts_items(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     import_folder(tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def _beside_a_good_one(folder: Path, asset: dict[str, Any], **properties: Any) -> ImportedCollection:
+    """What is imported of a strange item, `scene`, and of a plain one."""
+    write_collection(folder, {"B04": asset}, **properties)
+    write_json(folder / "collection.json", collection("c", "./scene/scene.json", "./good.json"))
+    write_json(folder / "good.json", item("good", {"B04": {"href": "./good.tif"}}))
+    write_tif(folder / "good.tif")
+    return only(folder)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        [0, 0, 0, 0, 0, 0],
+        [10, 0, 600_000, 0, 0, 5_100_000],
+        [10**400, 0, 600_000, 0, -10, 5_100_000],
+        [10, 0, float("inf"), 0, -10, 5_100_000],
+        [1e308] * 6,
+        [10, 0, 600_000, -(10**20), -10, 5_100_000],
+    ],
+)
+def test_a_transform_that_is_no_place_on_earth_spoils_one_item_only(transform: list[float], tmp_path: Path) -> None:
+    write_tif(tmp_path / "scene" / "a.tif", crs=None, transform=Affine.identity())
+    asset = {"href": "./a.tif", "proj:code": "EPSG:32632", "proj:transform": transform}
+    imported = _beside_a_good_one(tmp_path, asset)
+    assert [stored["id"] for stored in imported.items] == ["good"]
+    assert "asset 'B04' (./a.tif) is left out" in imported.warnings[0]
+
+
+def test_numbers_and_texts_that_are_no_json_do_not_reach_the_catalogue(tmp_path: Path) -> None:
+    write_tif(tmp_path / "scene" / "a.tif", dtype="float32")
+    bands = [{"nodata": float("nan"), "scale": 10**400, "offset": float("inf"), "unit": "\ud800"}]
+    strange = {"gsd": float("inf"), "cover": float("nan"), "big": 10**400, "title": "a\0b\ud800"}
+    imported = _beside_a_good_one(tmp_path, {"href": "./a.tif", "raster:bands": bands}, **strange)
+    assert len(imported.items) == 2
+    json.dumps([imported.document, imported.items], ensure_ascii=False, allow_nan=False).encode()
+    scene = next(stored for stored in imported.items if stored["id"] == "scene")
+    (band,) = scene["assets"]["B04"]["bands"]
+    assert (band["nodata"], "raster:scale" in band, "raster:offset" in band) == ("nan", False, False)
+    assert scene["properties"] == {"datetime": "2022-06-12T10:00:31Z", "title": "a\ufffdb\ufffd"}
+
+
+def test_an_item_that_fails_for_an_unknown_reason_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(key: str, *more: Any) -> Any:
+        raise KeyError(key)
+
+    write_tif(tmp_path / "a_20220612_B04.tif")
+    monkeypatch.setattr("openeo_plugin.sources.stored_item.declared_of", fails)
+    with pytest.raises(OpenEOError, match="left out: it is beyond what is known"):
+        import_folder(tmp_path)
+
+
+def test_names_that_look_like_addresses_are_names(tmp_path: Path) -> None:
+    names = ("S2A:20220612.tif", "x?20220613.tif", "x#20220614.tif", "50%20_20220615.tif", "ü 20220616.tif")
+    for name in names:
+        write_tif(tmp_path / name)
+    imported = only(tmp_path, collection_id="c")
+    assert imported.warnings == ()
+    assert [Path(a["href"]).name for i in imported.items for a in i["assets"].values()] == list(names)
+
+
+def test_a_name_that_is_no_utf_8_spoils_one_file_only(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a_20220612_B04.tif")
+    try:
+        os.rename(os.fsencode(write_tif(tmp_path / "b.tif")), os.fsencode(tmp_path) + b"/\xff_20220613_B04.tif")  # noqa: PTH104 - bytes
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    imported = only(tmp_path)
+    assert len(imported.items) == 1
+    assert any("no text in UTF-8" in warning for warning in imported.warnings)
+    "".join(imported.warnings).encode()
+
+
+def test_hidden_files_are_no_data(tmp_path: Path) -> None:
+    write_tif(tmp_path / "a_20220612_B04.tif")
+    write_tif(tmp_path / ".snapshot" / "a_20220612_B04.tif")
+    (tmp_path / "._a_20220612_B04.tif").write_bytes(b"\0\5\x16\7")
+    imported = only(tmp_path)
+    assert [list(stored["assets"]) for stored in imported.items] == [["B04"]]
+    assert imported.warnings == ()
+
+
+def test_symbolic_links_are_named_not_followed(tmp_path: Path) -> None:
+    real = write_tif(tmp_path / "elsewhere" / "a_20220612_B04.tif")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "b_20220613_B04.tif").symlink_to(real)
+    with pytest.raises(OpenEOError, match=r"b_20220613_B04\.tif: left out: symbolic links are not followed"):
+        import_folder(tmp_path / "data")
+
+
+def test_catalogues_that_lie_too_deep_are_named(tmp_path: Path) -> None:
+    for depth in range(40):
+        links = [{"rel": "child", "href": f"./{depth + 1}.json"}, {"rel": "item", "href": "./a.json"}]
+        name = "catalog.json" if depth == 0 else f"{depth}.json"
+        write_json(tmp_path / name, {"type": "Catalog", "stac_version": "1.0.0", "id": "c", "links": links})
+    write_json(tmp_path / "a.json", item("a", {"B04": {"href": "./a.tif"}}))
+    write_tif(tmp_path / "a.tif")
+    assert any("33.json: left out: it lies more than 32 catalogues deep" in w for w in only(tmp_path).warnings)
+
+
+def test_an_item_of_other_formats_says_which(tmp_path: Path) -> None:
+    imported = _beside_a_good_one(tmp_path, {"href": "./a.nc", "type": "application/x-netcdf"})
+    assert "none of its files is a GeoTIFF with data: 'B04' (application/x-netcdf)" in imported.warnings[0]
+
+
+def test_json_that_may_not_be_read_is_no_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(tmp_path / "a.json", item("a", {"B04": {"href": "./a.tif"}}))
+    write_json(tmp_path / "b.json", item("b", {"B04": {"href": "./a.tif"}}))
+    write_tif(tmp_path / "a.tif")
+    read = Path.read_bytes
+
+    def guarded(path: Path) -> bytes:
+        if path.name == "b.json":
+            raise PermissionError
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)
+    assert [stored["id"] for stored in only(tmp_path).items] == ["a"]
