@@ -5,13 +5,16 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+_EDGE_PX = 1e-7
+
 
 @nb.njit(nogil=True, cache=True)
 def interpolate(mesh_x, mesh_y, first_row, first_column, spacing, y0, x0, out_x, out_y):  # type: ignore[no-untyped-def]
     """Interpolation of mesh nodes at the pixel centres of a window: cubic from 4 x 4 nodes, so that the curvature of a
     projection is followed; bilinear in cells around which the mesh breaks off or jumps.
 
-    A pixel's value depends on its index (y0 + row, x0 + column) only, never on the window.
+    A pixel's value depends on its index (y0 + row, x0 + column) only, never on the window. A coordinate
+    next to a whole number is that number: rounding doesn't decide to which pixel a centre on an edge belongs.
 
     Args:
         mesh_x, mesh_y: float64 (nodes down, nodes across), from one node before the window's first cell to one behind
@@ -48,11 +51,17 @@ def _across(a, b, c, d, weights, m):  # type: ignore[no-untyped-def]
     return a * weights[0, m] + b * weights[1, m] + c * weights[2, m] + d * weights[3, m]
 
 
+@nb.njit(nogil=True, cache=True, inline="always")
+def _at_edge(at):  # type: ignore[no-untyped-def]
+    edge = np.rint(at)
+    return edge if abs(at - edge) < _EDGE_PX else at
+
+
 @nb.njit(nogil=True, cache=True)
 def _cubic(nodes, weights, first, out):  # type: ignore[no-untyped-def]
     a, b, c, d = nodes[0], nodes[1], nodes[2], nodes[3]
     for x in range(out.size):
-        out[x] = _across(a, b, c, d, weights, first + x)
+        out[x] = _at_edge(_across(a, b, c, d, weights, first + x))
 
 
 @nb.njit(nogil=True, cache=True)
@@ -60,7 +69,8 @@ def _bilinear(nodes, v, spacing, first, out):  # type: ignore[no-untyped-def]
     for x in range(out.size):
         u = (first + x + 0.5) / spacing
         above = nodes[0, 0] * (1 - u) + nodes[0, 1] * u
-        out[x] = above * (1 - v) + (nodes[1, 0] * (1 - u) + nodes[1, 1] * u) * v
+        below = nodes[1, 0] * (1 - u) + nodes[1, 1] * u
+        out[x] = _at_edge(above * (1 - v) + below * v)
 
 
 @nb.njit(nogil=True, cache=True)

@@ -105,3 +105,13 @@ def test_nulls_have_no_weight(kind: int) -> None:
     resampling.convolution(values, 0, 0, x, y, 0.7, 0.7, kind, resampling.RADIUS[kind], 20, 20, out)
     assert np.isfinite(out).sum() > 0.9 * out.size
     assert np.allclose(out[np.isfinite(out)], 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("origin", [(465_181.0522318204, 5_080_254.63349641), (677_000, 5_155_003.7), (0.1, 0.3)])
+def test_a_centre_on_an_edge_belongs_to_the_pixel_behind_it(origin: tuple[float, float]) -> None:
+    step = 10.00123
+    fine = GeoBox((400, 400), Affine(step, 0, origin[0], 0, -step, origin[1]), "EPSG:32632")
+    coarse = GeoBox((200, 200), Affine(2 * step, 0, origin[0], 0, -2 * step, origin[1]), "EPSG:32632")
+    x, y = coordinates(Window(coarse, 0, 0, 200, 200), fine)
+    assert np.array_equal(x, np.broadcast_to(np.arange(1.0, 400, 2), x.shape))
+    assert np.array_equal(y, np.broadcast_to(np.arange(1.0, 400, 2)[:, None], y.shape))
