@@ -12,6 +12,7 @@ import numpy as np
 BILINEAR, CUBIC, CUBIC_SPLINE, LANCZOS = 1, 2, 3, 4
 RADIUS = {BILINEAR: 1.0, CUBIC: 2.0, CUBIC_SPLINE: 2.0, LANCZOS: 3.0}
 AVERAGE, RMS, SUM, MINIMUM, MAXIMUM, MODE, QUANTILE = 11, 12, 13, 14, 15, 16, 17
+_TOUCH_PX = 1e-6
 
 
 @nb.njit(nogil=True, cache=True, inline="always")
@@ -106,26 +107,26 @@ def _without_nulls(part, across, down):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def area(source, row0, column0, at_x, at_y, width, height, kind, fraction, rows, columns, out):  # type: ignore[no-untyped-def]
-    """A statistic of the source pixels under the footprint of each target pixel.
+    """A statistic of the valid source pixels that the footprint of each target pixel covers, wholly or in part.
 
-    Average, RMS and sum weigh a pixel by how much of it is covered; the others take pixels whose centre lies in the
-    footprint, and the pixel under the target's centre if there is none. A footprint that sticks out of the source
+    Average, RMS, sum and mode weigh a pixel by how much of it is covered. A footprint that sticks out of the source
     counts with what lies in it.
 
     Args:
         source, row0, column0, at_x, at_y, rows, columns, out: as for `convolution`.
-        width, height: of the footprint in source pixels, at least 1.
+        width, height: of the footprint in source pixels.
         kind: AVERAGE ... QUANTILE; fraction: 0.25, 0.5 or 0.75 for QUANTILE.
     """
-    held = np.empty(int(min(width + 2, columns) * min(height + 2, rows)) + 1, source.dtype)
+    most = int(min(width + 2, columns)) * int(min(height + 2, rows))
+    held, weights = np.empty(most, source.dtype), np.empty(most)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             px, py = at_x[y, x], at_y[y, x]
             x0, x1, y0, y1 = px - width / 2, px + width / 2, py - height / 2, py + height / 2
-            if not (x1 > 1e-9 and x0 < columns - 1e-9 and y1 > 1e-9 and y0 < rows - 1e-9):
+            if not (x1 > _TOUCH_PX and x0 < columns - _TOUCH_PX and y1 > _TOUCH_PX and y0 < rows - _TOUCH_PX):
                 out[y, x] = np.nan
                 continue
-            left, right = max(0, int(math.floor(x0 + 1e-9))), min(columns - 1, int(math.ceil(x1 - 1e-9)) - 1)
+            left, right = max(0, int(math.floor(x0 + _TOUCH_PX))), min(columns - 1, int(math.ceil(x1 - _TOUCH_PX)) - 1)
             top, bottom = max(0, int(math.floor(y0 + 1e-9))), min(rows - 1, int(math.ceil(y1 - 1e-9)) - 1)
             total = 0.0
             norm = 0.0
@@ -136,20 +137,14 @@ def area(source, row0, column0, at_x, at_y, width, height, kind, fraction, rows,
                     value = source[j - row0, i - column0]
                     if not value == value:
                         continue
+                    w = covered_y * (min(x1, i + 1.0) - max(x0, float(i)))
                     if kind <= 13:
-                        w = covered_y * (min(x1, i + 1.0) - max(x0, float(i)))
                         total += w * (value * value if kind == 12 else value)
                         norm += w
-                        count += 1
-                    elif i + 0.5 >= x0 and i + 0.5 < x1 and j + 0.5 >= y0 and j + 0.5 < y1:
-                        held[count] = value
-                        count += 1
-            if kind > 13 and count == 0 and px >= 0 and px < columns and py >= 0 and py < rows:
-                value = source[int(py) - row0, int(px) - column0]
-                if value == value:
-                    held[0] = value
-                    count = 1
-            if count == 0 or (kind <= 13 and norm < 1e-12):
+                    else:
+                        held[count], weights[count] = value, w
+                    count += 1
+            if count == 0 or (kind <= 13 and norm <= 0):
                 out[y, x] = np.nan
             elif kind == 11:
                 out[y, x] = total / norm
@@ -158,25 +153,33 @@ def area(source, row0, column0, at_x, at_y, width, height, kind, fraction, rows,
             elif kind == 13:
                 out[y, x] = total
             else:
-                out[y, x] = _statistic(held[:count], kind, fraction)
+                out[y, x] = _statistic(held[:count], weights[:count], kind, fraction)
 
 
 @nb.njit(nogil=True, cache=True)
-def _statistic(values, kind, fraction):  # type: ignore[no-untyped-def]
+def _statistic(values, weights, kind, fraction):  # type: ignore[no-untyped-def]
+    if kind == 14:
+        return values.min()
+    if kind == 15:
+        return values.max()
+    if kind == 16:
+        return _heaviest(values, weights)
     ordered = np.sort(values)
     n = ordered.size
-    if kind == 14:
-        return ordered[0]
-    if kind == 15:
-        return ordered[n - 1]
-    if kind == 16:
-        best, best_count, run = ordered[0], 0, 0
-        for k in range(n):
-            run = run + 1 if k > 0 and ordered[k] == ordered[k - 1] else 1
-            if run > best_count:
-                best, best_count = ordered[k], run
-        return best
     place = fraction * (n - 1)
     low = int(math.floor(place))
     high = min(n - 1, low + 1)
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+@nb.njit(nogil=True, cache=True)
+def _heaviest(values, weights):  # type: ignore[no-untyped-def]
+    """The value that covers most; of several the smallest."""
+    order = np.argsort(values, kind="mergesort")
+    best, most, run = values[order[0]], 0.0, 0.0
+    for k in range(order.size):
+        repeated = k > 0 and values[order[k]] == values[order[k - 1]]
+        run = weights[order[k]] + (run if repeated else 0.0)
+        if run > most * (1 + 1e-9):
+            best, most = values[order[k]], run
+    return best

@@ -103,7 +103,7 @@ class Resample:
                 )
             else:
                 kind, fraction = AREAS[self.method]
-                width, height = (max(1.0, 1 / s) for s in self.scale)
+                width, height = (1 / s for s in self.scale)
                 k.area(part, source.y, source.x, *at, width, height, kind, fraction, rows, columns, out[place])
         return Pixels(out, math.nan)
 

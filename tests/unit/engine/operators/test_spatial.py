@@ -212,6 +212,30 @@ def test_a_pixel_larger_than_the_cube_holds_all_of_it(method: str, expected: flo
         assert np.allclose(values(made), [[expected]])
 
 
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("average", [2, 6, 8, 8]),
+        ("sum", [1.5, 4.5, 6, 6]),
+        ("rms", [2, math.sqrt(44), 8, 8]),
+        ("min", [2, 2, 8, 8]),
+        ("max", [2, 8, 8, 8]),
+        ("mode", [2, 8, 8, 8]),
+    ],
+)
+def test_a_pixel_smaller_than_those_of_the_cube_holds_what_it_covers(method: str, expected: list[float]) -> None:
+    """The second pixel covers a quarter of the first one of the cube, and half of the second one."""
+    made = call("resample_spatial", data=plane([[2, 8, 8]]), resolution=[7.5, 10], method=method)
+    assert values(made)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("method", "expected"), [("min", [1, 1]), ("max", [1, 3]), ("mode", [1, 2]), ("med", [1, 2])])
+def test_pixels_covered_in_part_count(method: str, expected: list[float]) -> None:
+    """Both cover half of the first pixel of the cube; the centre of the first one lies outside of the cube."""
+    made = call("resample_spatial", data=plane([[1, 2, 3]]), resolution=[25, 10], align="upper-right", method=method)
+    assert values(made)[0] == expected
+
+
 def test_areas_that_stick_out_count_with_what_lies_inside() -> None:
     made = call("resample_spatial", data=plane([[1, 2, 3]] * 3), resolution=20, method="average")
     assert np.allclose(values(made), [[1.5, 3], [1.5, 3]])
