@@ -141,14 +141,16 @@ class JSONWriter:
 
     def _arranged(self, values: Array) -> Array:
         """From (bands, *labelled, y, x) to the cube's own order."""
-        description = self._description
-        bands = description.bands_dimension
-        axes = ["bands", *(d.name for d in description.labelled), "y", "x"]
-        present = [_axis(d) for d in description.dimensions]
-        keep = {*present, *(d.name for d in description.labelled)} | ({"bands"} if bands else set())
-        dropped = tuple(i for i, axis in enumerate(axes) if axis not in keep)
-        left = [axis for axis in axes if axis in keep]
-        return np.transpose(np.squeeze(values, dropped), [left.index(axis) for axis in present])
+        places = [self._place(dimension, values.ndim) for dimension in self._description.dimensions]
+        dropped = [axis for axis in range(values.ndim) if axis not in places]  # bands, y or x, of one each
+        arranged = np.transpose(values, (*places, *dropped))
+        return arranged.reshape(arranged.shape[: len(places)])
+
+    def _place(self, dimension: Dimension, axes: int) -> int:
+        """Of a dimension among (bands, *labelled, y, x)."""
+        if isinstance(dimension, SpatialDimension):
+            return axes - (1 if dimension.axis == "x" else 2)
+        return 0 if isinstance(dimension, BandsDimension) else 1 + self._description.axis(dimension.name)
 
     def _labels(self, dimension: Dimension) -> list[Any]:
         if isinstance(dimension, SpatialDimension):
@@ -186,13 +188,6 @@ def _stored(text: str, folder: Path, name: str, **known: Any) -> Asset:
         files.discard()
     stem = name.removesuffix(".json")
     return Asset(path=folder / name, media_type=_MEDIA_TYPE, title=stem, size_bytes=len(data), **known)
-
-
-def _axis(dimension: Dimension) -> str:
-    """The key of a dimension among the axes of pixels."""
-    if isinstance(dimension, SpatialDimension):
-        return dimension.axis
-    return "bands" if isinstance(dimension, BandsDimension) else dimension.name
 
 
 def _objects(pixels: Pixels) -> Array:

@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
-from openeo_plugin.cube.dimensions import BandsDimension, SpatialDimension, TemporalDimension
+from openeo_plugin.cube.dimensions import BandsDimension, OtherDimension, SpatialDimension, TemporalDimension
 from openeo_plugin.cube.grid import tiled
 from openeo_plugin.cube.pixels import Block, Mask, Pixels
 from openeo_plugin.errors import OpenEOError
@@ -43,6 +43,15 @@ def test_a_cube_is_nested_in_the_order_of_its_dimensions(tmp_path):
     assert found["coords"]["x"]["data"] == [600005.0, 600015.0]
     assert found["attrs"]["crs"] == "EPSG:32633"
     assert found["attrs"]["transform"] == [10, 0, 600000, 0, -10, 5100000]
+
+
+def test_dimensions_may_be_called_like_bands_and_axes(tmp_path):
+    dimensions = (SpatialDimension("east", "x"), OtherDimension("bands", ("a", "b")), OtherDimension("x", ("c",)))
+    description = CubeDescription(dimensions, GeoBox((1, 3), UTM, "EPSG:32633"), (Band("", np.dtype("int16")),))
+    values = np.arange(6, dtype=np.int16).reshape(2, 1, 1, 3)  # (bands, x, axis y, axis x)
+    found = document(tmp_path, description, Pixels(values))
+    assert found["dims"] == ["east", "bands", "x"]
+    assert found["data"] == [[[0], [3]], [[1], [4]], [[2], [5]]]
 
 
 def test_null_nan_and_infinity_are_null(tmp_path):
