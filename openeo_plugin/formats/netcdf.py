@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.coverage import Coverage
 from openeo_plugin.formats.netcdf_head import band_attributes, write_coordinates
+from openeo_plugin.formats.netcdf_names import Names
 from openeo_plugin.formats.netcdf_vector import vector_file
 from openeo_plugin.formats.options import FILENAME_PREFIX, checked
 from openeo_plugin.formats.part_file import NewFiles, require_room, storage_failures
@@ -69,7 +70,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 _DESCRIPTION = (
     "One netCDF-4 file (CF-1.8) for the whole cube. Every band is a variable named like it, with its own data type and "
     "nodata as _FillValue (NaN for real numbers, for which null and NaN are the same); a cube without bands is the "
-    "variable `data`. The other dimensions keep their order. Dates become CF times, other labels strings. The values "
+    "variable `var`. The other dimensions keep their order. Dates become CF times, other labels strings. The values "
     "are those of the cube: scale and offset stand in `openeo_scale` and `openeo_offset`, which readers don't apply. "
     "Of a vector cube the geometries are stored by CF-1.8, too (points over time as time series; geometries of several "
     "kinds as WKT), and properties as variables."
@@ -119,19 +120,18 @@ def _require_suitable(description: CubeDescription) -> None:
         raise OpenEOError("FormatUnsuitable", format="netCDF", reason="the grid is rotated. Try GTiff instead.")
 
 
-def variable_names(description: CubeDescription) -> tuple[str, ...]:
-    """The name of each band's variable: the band's, unless it is taken or netCDF forbids it; `var` without a name."""
-    used = {*description.names, "crs"}
-    found = []
-    for band in description.bands:
-        wanted = band.name.replace("/", "_").strip() or "var"
-        name, number = (f"band_{wanted}" if wanted in used else wanted), 1
-        while name in used:
-            number += 1
-            name = f"band_{wanted}_{number}"
-        used.add(name)
-        found.append(name)
-    return tuple(found)
+def with_free_names(description: CubeDescription) -> tuple[CubeDescription, tuple[str, ...]]:
+    """The cube with names of dimensions that a file can have, and the name of each band's variable.
+
+    A variable is called like its band, unless that is taken or netCDF forbids it; `var` without a name.
+    """
+    names = Names()
+    dimensions = tuple(
+        d if isinstance(d, BandsDimension) else replace(d, name=names.free(d.name)) for d in description.dimensions
+    )
+    names.free("crs")
+    variables = tuple(names.free(band.name, "band_") for band in description.bands)
+    return replace(description, dimensions=dimensions), variables
 
 
 class NetCDFWriter:
@@ -147,8 +147,8 @@ class NetCDFWriter:
         self.names: tuple[str, ...] = (f"{prefix}.nc",)
         self.bands: tuple[Band, ...] = tuple(as_stored([b], stored_type([b]))[0] for b in description.bands)
         self._types = [stored_type([band]) for band in description.bands]
-        self._axes = _Axes(description)
-        self._variables = variable_names(description)
+        self._named, self._variables = with_free_names(description)
+        self._axes = _Axes(self._named)
         rows, columns = description.grid.shape
         self.align = (min(_CHUNK, rows), min(_CHUNK, columns))
         self._coverage = Coverage(description.grid, self.align)
@@ -198,7 +198,7 @@ class NetCDFWriter:
         """Everything but the pixels."""
         dataset.set_fill_off()  # every window is written once: filling chunks before would write everything twice
         dataset.setncatts({"Conventions": "CF-1.8", "title": self.names[0].removesuffix(".nc"), **self._notes})
-        mapped = write_coordinates(dataset, self._description)
+        mapped = write_coordinates(dataset, self._named)
         for name, band, type_ in zip(self._variables, self._description.bands, self._types, strict=True):
             variable = dataset.createVariable(name, type_.dtype, self._axes.names, **self._storage(type_))
             variable.set_auto_maskandscale(False)
@@ -240,16 +240,17 @@ class _Axes:
     def __init__(self, description: CubeDescription) -> None:
         self._dimensions = tuple(d for d in description.dimensions if not isinstance(d, BandsDimension))
         self.names = tuple(d.name for d in self._dimensions)
-        labelled = [d.name for d in description.labelled]
-        axes = {d.axis for d in self._dimensions if isinstance(d, SpatialDimension)}
-        self._dropped = tuple(len(labelled) + i for i, axis in enumerate("yx") if axis not in axes)
-        sources = [*labelled, *(axis for axis in "yx" if axis in axes)]
-        keys = [d.axis if isinstance(d, SpatialDimension) else d.name for d in self._dimensions]
-        self._order = tuple(sources.index(key) for key in keys)
+        count = len(description.labelled)
+        spatial = {"y": count, "x": count + 1}
+        self._order = tuple(
+            spatial[d.axis] if isinstance(d, SpatialDimension) else description.axis(d.name) for d in self._dimensions
+        )
+        self._dropped = tuple(axis for axis in range(count + 2) if axis not in self._order)  # y or x, of one pixel
 
     def arranged(self, values: Array) -> Array:
         """Values as the variable holds them."""
-        return np.transpose(np.squeeze(values, self._dropped), self._order)
+        moved = np.transpose(values, (*self._order, *self._dropped))
+        return moved.reshape(moved.shape[: len(self._order)])
 
     def place(self, window: Window) -> tuple[slice, ...] | Any:
         """Where a window lies in the variable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import netCDF4
@@ -16,6 +17,7 @@ from openeo_plugin.cube.geometries import Geometries
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.cube.vector_cube import VALUE, VectorCube
 from openeo_plugin.formats.netcdf_head import write_labels
+from openeo_plugin.formats.netcdf_names import Names
 
 _TYPES = {0: "point", 1: "line", 3: "polygon", 4: "point", 5: "line", 6: "polygon"}
 _CONTAINER = "geometry_container"
@@ -28,9 +30,10 @@ def vector_file(cube: VectorCube, title: str, notes: Mapping[str, str]) -> bytes
     Every band is a variable (geometry, others in order), `value` where there are no bands; null is NaN, in integers
     and texts too (as NaN, as an empty text).
     """
+    names = Names({"crs", _CONTAINER})
+    cube = _with_free_names(cube, names)
     dataset = netCDF4.Dataset("memory", "w", format="NETCDF4", memory=_INITIAL_BYTES)
     try:
-        names = _Names({*cube.names, "crs", _CONTAINER})
         has_time = any(d.type == "temporal" for d in cube.dimensions)
         conventions: dict[str, str] = {"Conventions": "CF-1.8", "title": title, **notes}
         kinds = {_TYPES.get(int(kind)) for kind in shapely.get_type_id(_filled(cube.geometries))}
@@ -50,22 +53,11 @@ def vector_file(cube: VectorCube, title: str, notes: Mapping[str, str]) -> bytes
     return bytes(dataset.close())
 
 
-class _Names:
-    """Names of variables that are taken."""
-
-    def __init__(self, used: set[str]) -> None:
-        self._used = used
-
-    def free(self, wanted: str) -> str:
-        """The name, or one like it."""
-        plain = "".join(c if c.isprintable() and c != "/" else "_" for c in wanted).strip() or "var"
-        plain = plain if plain[0].isalnum() or plain[0] == "_" or ord(plain[0]) > 127 else f"_{plain}"
-        name, number = plain, 1
-        while name in self._used:
-            number += 1
-            name = f"{plain}_{number}"
-        self._used.add(name)
-        return name
+def _with_free_names(cube: VectorCube, names: Names) -> VectorCube:
+    """The cube with names of dimensions that a file can have."""
+    geometries = replace(cube.geometries, dimension=names.free(cube.geometries.dimension))
+    dimensions = tuple(replace(d, name=names.free(d.name)) for d in cube.dimensions)
+    return replace(cube, geometries=geometries, dimensions=dimensions)
 
 
 def _filled(geometries: Geometries) -> Array:
@@ -116,7 +108,7 @@ def _typed(cells: Array) -> Array:
     return found.reshape(cells.shape)
 
 
-def _write_properties(dataset: netCDF4.Dataset, geometries: Geometries, names: _Names) -> None:
+def _write_properties(dataset: netCDF4.Dataset, geometries: Geometries, names: Names) -> None:
     """A variable of the geometries for each property."""
     for own in dict.fromkeys(name for p in geometries.properties for name in p):
         cells = np.empty(len(geometries), object)
@@ -126,7 +118,7 @@ def _write_properties(dataset: netCDF4.Dataset, geometries: Geometries, names: _
 
 
 def _write_geometries(
-    dataset: netCDF4.Dataset, geometries: Geometries, kinds: set[str | None], names: _Names, *, has_time: bool
+    dataset: netCDF4.Dataset, geometries: Geometries, kinds: set[str | None], names: Names, *, has_time: bool
 ) -> dict[str, str]:
     """Labels, a point for each geometry, the geometries themselves and `crs`.
 
@@ -165,7 +157,7 @@ def _axis_attributes(crs: CRS, axis: str) -> dict[str, str]:
 
 
 def _write_container(
-    dataset: netCDF4.Dataset, geometries: Geometries, kind: str, at: tuple[str, str], names: _Names, crs: CRS
+    dataset: netCDF4.Dataset, geometries: Geometries, kind: str, at: tuple[str, str], names: Names, crs: CRS
 ) -> None:
     """Nodes of all parts of all geometries, one behind the other, and how many belong together."""
     own = geometries.dimension

@@ -128,6 +128,30 @@ def test_bands_called_like_a_dimension_get_another_name(tmp_path):
         assert [int(dataset[name][0, 0]) for name in ("band_x", "band_crs", "a_b")] == [0, 1, 2]
 
 
+def test_any_name_of_a_dimension_or_a_band_can_be_stored(tmp_path):
+    labels = ("..", "é" * 500, "e\u0301", "é")
+    bands = tuple(Band(name, np.dtype("uint8")) for name in labels)
+    dimensions = (OtherDimension("a/b", (1, 2)), BandsDimension("bands", labels), OtherDimension("a_b", (3,)), Y, X)
+    description = CubeDescription(dimensions, GRID, bands)
+    asset = write(tmp_path, description, [Pixels(np.full((2, 1, 3, 4), n, np.uint8)) for n in range(4)])
+    with xarray.open_dataset(asset.path) as dataset:
+        assert dict(dataset.sizes) == {"a_b": 2, "a_b_2": 1, "y": 3, "x": 4}
+        assert [int(dataset[name][0, 0, 0, 0]) for name in ("_..", "é" * 100, "é", "band_é")] == [0, 1, 2, 3]
+
+
+def test_a_dimension_may_be_called_like_an_axis(tmp_path):
+    """x is no axis here: the axes are called east and x2."""
+    east, north = SpatialDimension("east", "x"), SpatialDimension("x2", "y")
+    description = CubeDescription(
+        (OtherDimension("x", ("a", "b")), north, east), GRID, (Band("", np.dtype("uint8"), nullable=False),)
+    )
+    values = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    asset = write(tmp_path, description, [Pixels(values)])
+    with xarray.open_dataset(asset.path) as dataset:
+        assert dataset["var"].dims == ("x", "x2", "east")
+        assert np.array_equal(dataset["var"].values, values)
+
+
 def test_degrees_are_longitudes_and_latitudes(tmp_path):
     grid = GeoBox((3, 4), Affine(0.1, 0, 13, 0, -0.1, 47), "EPSG:4326")
     description = CubeDescription((Y, X), grid, (Band("", np.dtype("uint8")),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,13 @@ def test_names_that_are_taken_or_not_allowed_are_changed(tmp_path: Path) -> None
     found = opened(tmp_path, VectorCube(geometries, dimensions, np.ones((1, 2, 2))))
     assert {"B4", "geometry_2", "t_2", "crs_2", "a_b", "node_2", "var", "größe", "B4_2"} <= set(found.variables)
     assert found["B4_2"].attrs["long_name"] == "B4"
+
+
+def test_dimensions_can_have_any_name(tmp_path: Path) -> None:
+    dimensions = (TemporalDimension("a/b", DATES), OtherDimension("crs", ("c",)))
+    geometries = replace(geometries_of([shapely.Point(0, 0)], UTM), dimension="node/s")
+    found = opened(tmp_path, VectorCube(geometries, dimensions, np.ones((1, 2, 1))))
+    assert found["value"].dims == ("node_s", "a_b", "crs_2")
 
 
 def test_texts_null_and_nested_properties_are_texts(tmp_path: Path) -> None:
