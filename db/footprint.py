@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from db.validity import made_valid
+
 type Box = tuple[float, float, float, float]
 
 
@@ -47,7 +49,7 @@ def footprint_of(item: dict[str, Any]) -> Footprint | None:
         return None
     if not all(map(math.isfinite, shapely.get_coordinates(geometry).flat)):
         raise ValueError(f"the footprint of item '{item.get('id')}' holds coordinates that are not numbers")
-    geometry = shapely.force_2d(shapely.make_valid(geometry))
+    geometry = shapely.force_2d(made_valid(geometry))
     return None if geometry.is_empty else Footprint(shapely.to_wkb(geometry), *geometry.bounds)
 
 

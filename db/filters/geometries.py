@@ -7,6 +7,7 @@ from typing import Any
 
 from db.filters.expression import FilterInvalidError
 from db.footprint import Box, parts_of
+from db.validity import TangledGeometryError, made_valid
 
 VERTICES_MAX = 10_000
 _TYPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
@@ -28,6 +29,8 @@ def geometry_of(node: Any) -> tuple[bytes, Box]:
         geometry = _plain(shapely.force_2d(geometry))
     except FilterInvalidError:
         raise
+    except TangledGeometryError as error:
+        raise FilterInvalidError(str(error)) from None
     except Exception as error:
         raise FilterInvalidError("a geometry is neither GeoJSON nor a box") from error
     west, south, east, north = geometry.bounds
@@ -55,7 +58,7 @@ def _plain(geometry: Any) -> Any:
     """The valid geometry without parts of lower dimension: databases refuse collections in most relations."""
     import shapely
 
-    valid = shapely.make_valid(geometry)
+    valid = made_valid(geometry)
     if valid.geom_type != "GeometryCollection":
         return valid
     parts = shapely.get_parts(valid)

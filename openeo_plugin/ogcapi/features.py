@@ -14,6 +14,7 @@ from pygeoapi.api.itemtypes import get_collection_items
 
 from db.filters.expression import Condition, FilterInvalidError, Joined, Same, Words
 from db.filters.query import filter_in
+from db.filters.read import PARTS_MAX
 from openeo_plugin.ogcapi.failures import invalid
 from openeo_plugin.ogcapi.instants import Interval, interval_of, rfc3339
 from openeo_plugin.ogcapi.scope import current_scope
@@ -71,6 +72,9 @@ def condition_of(
     terms = tuple(term for part in (q or "").split(",") if (term := part.strip().lower()))
     if len(terms) > TERMS_MAX:
         raise invalid(f"The parameter `q` has more than {TERMS_MAX} terms.")
+    if len(terms) * len(words_in) > PARTS_MAX:
+        most = PARTS_MAX // len(words_in)
+        raise invalid(f"The parameter `q` has more than {most} terms for the {len(words_in)} properties with texts.")
     if terms:
         parts.append(Words(tuple(words_in), terms))
     if asked is not None:

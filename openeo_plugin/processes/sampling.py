@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import shapely
 
+from db.validity import made_valid
 from openeo_plugin.cube.geometries import NO_GEOMETRY, Geometries, geometries_of
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.engine.operators.vector import LazyVectorCube
@@ -15,7 +16,7 @@ from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes.environment import Environment
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.vector_types import Points, VectorData, vector_argument
-from openeo_plugin.processes.vectors import require_metres
+from openeo_plugin.processes.vectors import require_metres, untangled
 
 Count = Annotated[int | None, Schema([{"type": "integer", "minimum": 1}, {"type": "null"}])]
 Spacing = Annotated[float, Schema({"type": "number", "minimumExclusive": 0})]
@@ -103,7 +104,7 @@ def _random_on_lines(shape: Any, count: int, random: np.random.Generator) -> Arr
 
 def _random_in_area(shape: Any, count: int, random: np.random.Generator) -> Array:
     """A triangle by its area, then a point in it: no sliver makes it slow."""
-    whole = shape if shape.is_valid else shapely.make_valid(shape)
+    whole = untangled(lambda: made_valid(shape), "vector_to_random_points", "data")
     triangles = shapely.get_parts(shapely.constrained_delaunay_triangles(whole))
     corners = shapely.get_coordinates(triangles).reshape(-1, 4, 2)[:, :3]
     ends = np.cumsum(shapely.area(triangles))

@@ -5,12 +5,15 @@ Geometries are known when a graph is compiled, so these work at once; values go 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 import shapely
 
+from db.validity import TangledGeometryError, made_valid, refuse_tangled
 from openeo_plugin.cube.dimensions import Label, OtherDimension
 from openeo_plugin.cube.extents import BoundingBox
 from openeo_plugin.cube.geometries import Geometries, is_metric
@@ -36,6 +39,8 @@ Distance = Annotated[float, Schema({"type": "number", "not": {"const": 0}})]
 RELATIONS = ("intersects", "disjoint", "equals", "touches", "crosses", "overlaps", "contains", "within")
 Relation = Annotated[str, Schema({"type": "string", "enum": list(RELATIONS)})]
 PROPERTIES = "properties"
+BUFFERED_MAX = 20_000
+"""Crossings of the edges of a geometry that is buffered, which takes less than mending it."""
 
 
 @process(level="L3", categories=["import", "vector"], experimental=True)
@@ -107,6 +112,8 @@ def vector_buffer(geometries: VectorData, distance: Distance, *, environment: En
     require_metres(cube.geometries)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
+            for shape in cube.geometries.shapes:
+                untangled(functools.partial(refuse_tangled, shape, BUFFERED_MAX), "vector_buffer", "geometries")
             shapes = shapely.buffer(cube.geometries.shapes, distance, quad_segs=16)
     except shapely.errors.GEOSException:
         shapes = None
@@ -161,20 +168,32 @@ def filter_vector(
     others = vector_argument(geometries, environment.node, "filter_vector", "geometries").geometries
     crs = cube.geometries.crs
     base = expressed(lambda: others.in_crs(crs, follow_edges=True), "filter_vector", "geometries")
-    union = shapely.union_all(_valid(base.shapes))
+    union = shapely.union_all(_valid(base.shapes, "geometries"))
     shapely.prepare(union)
-    candidates = _valid(cube.geometries.shapes)
+    candidates = _valid(cube.geometries.shapes, "data")
     found = _related(candidates, union, relation) & ~shapely.is_empty(candidates)
     return cube.taken(environment.node, tuple(np.flatnonzero(found).tolist()))
 
 
-def _valid(shapes: Array) -> Array:
+def _valid(shapes: Array, parameter: str) -> Array:
     broken = ~shapely.is_valid(shapes)
     if not broken.any():
         return shapes
     mended = shapes.copy()
-    mended[broken] = shapely.make_valid(shapes[broken])
+    for place in np.flatnonzero(broken):
+        mended[place] = untangled(functools.partial(made_valid, shapes[place]), "filter_vector", parameter)
     return mended
+
+
+def untangled[T](work: Callable[[], T], process_id: str, parameter: str) -> T:
+    """What a function of geometries gives.
+
+    Raises: ProcessParameterInvalid, where a geometry crosses itself too often.
+    """
+    try:
+        return work()
+    except TangledGeometryError as error:
+        raise refused(process_id, parameter, f"{error}.") from None
 
 
 def _related(candidates: Array, base: Any, relation: str) -> Array:

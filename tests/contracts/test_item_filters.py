@@ -315,3 +315,33 @@ def test_moments_before_the_year_1000_come_before_others(collections: Collection
     collections.put({"id": "c"}, [{"id": id, "properties": {"made": time}} for id, time in times.items()])
     assert found(collections, "made < TIMESTAMP('1000-01-01T00:00:00Z')") == "old"
     assert found(collections, "made > TIMESTAMP('1000-01-01T00:00:00Z')") == "new"
+
+
+def chosen(count: int) -> dict[str, Any]:
+    return {"op": "in", "args": [{"property": "platform"}, [f"p{i}" for i in range(count)]]}
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        {"op": "or", "args": [chosen(450), chosen(450)]},
+        {"op": "and", "args": [{"op": "not", "args": [chosen(1)]}] * 500},
+        {"op": "or", "args": [{"op": "or", "args": [chosen(30)] * 15}, {"op": "or", "args": [chosen(30)] * 15}]},
+        {"op": "or", "args": [{"op": "a_overlaps", "args": [{"property": "bands"}, [*range(450)]]}] * 2},
+    ],
+)
+def test_the_largest_filters_are_answered(filter_: Any, collections: CollectionStore) -> None:
+    assert found(collections, filter_) in ("", "abc")
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        {"op": "or", "args": [chosen(450)] * 3},
+        {"op": "or", "args": [{"op": "a_overlaps", "args": [{"property": "bands"}, [*range(400)]]}] * 3},
+        {"op": "and", "args": [{"op": "between", "args": [{"property": "low"}, 1, 2]}] * 460},
+    ],
+)
+def test_filters_that_databases_choke_on_are_refused(filter_: Any, collections: CollectionStore) -> None:
+    with pytest.raises(FilterInvalidError, match="900"):
+        found(collections, filter_)
