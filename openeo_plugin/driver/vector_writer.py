@@ -12,12 +12,16 @@ from openeo_plugin.cube.grid import Window, whole
 from openeo_plugin.cube.pixels import Block
 from openeo_plugin.engine.operators.vector import LazyVectorCube
 from openeo_plugin.engine.window import assemble
+from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
 from openeo_plugin.formats.format import VectorFormat
 
 
 class VectorWriter:
-    """See `Writer`. The values of all geometries stay in memory: they are few beside the pixels they come from."""
+    """See `Writer`. The values of all geometries stay in memory: they are few beside the pixels they come from.
+
+    Raises: DataCubeEmpty if a dimension but that of the geometries has no labels; what `check_vector` raises.
+    """
 
     align = (1, 1)
 
@@ -25,6 +29,8 @@ class VectorWriter:
         self, cube: LazyVectorCube, format_: VectorFormat, folder: Path, name: str, options: Mapping[str, Any]
     ) -> None:
         format_.check_vector(cube.described, options)
+        if cube.values is not None and 0 in cube.values.description.shape:
+            raise OpenEOError("DataCubeEmpty")
         self._cube = cube
         self._format = format_
         self._where = folder, name, options

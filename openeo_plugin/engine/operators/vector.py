@@ -121,6 +121,8 @@ def _row(array: Array) -> Array:
 def _arranged(block: Block, description: CubeDescription) -> tuple[Array, Array | None]:
     """From one (*labels, 1, geometry) for each band to (geometry, *dimensions): values and where they are null."""
     plain = [p.plain() for p in block.bands]
+    if not plain:  # a bands dimension without labels
+        return np.empty((description.grid.shape[1], *description.shape)), None
     axis = next((i for i, d in enumerate(description.dimensions) if isinstance(d, BandsDimension)), None)
 
     def joined(arrays: list[Array]) -> Array:
