@@ -215,9 +215,11 @@ class Lanes:
         elements: one `Pixels` per label, or
         stacked: all of them with the dimension as first axis. One of the two is given.
         read: called with the index of an element that a callback reads, and with None when it reads them all.
+        lengths: (*rest), how many elements the array of each pixel has; what is behind them is null and counts as not
+            there. None if all are there.
     """
 
-    __slots__ = ("_elements", "_stacked", "labels", "read")
+    __slots__ = ("_elements", "_stacked", "labels", "lengths", "read")
 
     def __init__(
         self,
@@ -225,8 +227,10 @@ class Lanes:
         elements: Sequence[Pixels] | None = None,
         stacked: Pixels | None = None,
         read: Callable[[int | None], None] | None = None,
+        lengths: Array | None = None,
     ) -> None:
         self.labels = labels
+        self.lengths = lengths
         self._elements = elements
         self._stacked = stacked
         self.read = read

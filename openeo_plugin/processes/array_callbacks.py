@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from openeo_plugin.cube.pixels import Lanes, Pixels
-from openeo_plugin.processes.lanes import by_element, elements_of, is_true, labels_of, lanes_of, nulled, selected
+from openeo_plugin.processes.lanes import by_element, compacted, elements_of, is_true, labels_of, lanes_of, selected
 from openeo_plugin.processes.process import process
 from openeo_plugin.processes.types import AnyArray, Anything, ElementCallback, ElementCondition
 
@@ -33,6 +31,7 @@ def array_filter(data: AnyArray, condition: ElementCondition, context: Anything 
 
     For pixels, a condition on index or label selects elements; one on values keeps for every pixel the values that
     meet it, moved to the front in their order, and fills up with null: all pixels have arrays of the same length.
+    Reducers leave out what was filled up, also those that count nulls.
 
     Args:
         data: the array.
@@ -48,16 +47,6 @@ def array_filter(data: AnyArray, condition: ElementCondition, context: Anything 
         for i, element in enumerate(elements_of(array))
     ]
     if isinstance(array, Lanes) and any(isinstance(v, Pixels) for v in verdicts):
-        return _compacted(array, verdicts)  # type: ignore[return-value]
+        shape = array.stack().shape[1:]
+        return compacted(array, np.stack([is_true(v, shape) for v in verdicts]))  # type: ignore[return-value]
     return selected(array, [i for i, verdict in enumerate(verdicts) if verdict is True])
-
-
-def _compacted(lanes: Lanes, verdicts: list[Any]) -> Lanes:
-    """The values whose verdict is true moved to the front, null behind them; without labels."""
-    pixels = lanes.stack().plain()
-    kept = np.stack([is_true(v, pixels.shape[1:]) for v in verdicts])
-    order = np.argsort(~kept, axis=0, kind="stable")
-    null = pixels.null()
-    gone = ~kept if null is None else null | ~kept
-    values = np.take_along_axis(pixels.values, order, axis=0)
-    return Lanes(None, stacked=nulled(values, np.take_along_axis(gone, order, axis=0), pixels))

@@ -8,7 +8,7 @@ from openeo_plugin.cube.dimensions import Label
 from openeo_plugin.cube.labelled_array import LabelledArray
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.processes.lanes import array_of, elements_of, labels_of, refuse_large
+from openeo_plugin.processes.lanes import array_of, concatenated, elements_of, labels_of, refuse_large
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import AnyArray, Anything, Index
 
@@ -82,7 +82,7 @@ def array_append(data: AnyArray, value: Anything, label: LabelOrNull = None) -> 
         if added in labels:
             raise OpenEOError("LabelExists", label=added)
         labels = (*labels, added)
-    return array_of([*elements_of(data), value], labels)
+    return concatenated([data, [value]], labels)
 
 
 @process(level="L1", categories=["arrays"])
@@ -101,12 +101,7 @@ def array_concat(array1: AnyArray, array2: AnyArray) -> AnyArray:
     """
     first, second = labels_of(array1), labels_of(array2)
     labels = None if first is None or second is None else _joined(first, second)
-    joined = [element for array in (array1, array2) for element in _elements_or_one(array)]
-    return array_of(joined, labels)
-
-
-def _elements_or_one(array: Any) -> list[Any]:
-    return [array] if isinstance(array, Pixels) else elements_of(array)
+    return concatenated([[array] if isinstance(array, Pixels) else array for array in (array1, array2)], labels)
 
 
 def _joined(first: tuple[Label, ...], second: tuple[Label, ...]) -> tuple[Label, ...]:

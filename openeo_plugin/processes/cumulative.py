@@ -89,13 +89,14 @@ def _running(
     """
     lanes = lanes_of(data)
     if lanes is not None:
-        return Lanes(lanes.labels, stacked=_pixels(lanes.stack().plain(), ufunc, ignore_nodata, neutral))
+        running = _pixels(lanes.stack().plain(), ufunc, ignore_nodata, neutral)
+        return Lanes(lanes.labels, stacked=running, lengths=lanes.lengths)
     values = list(data)
     if not ignore_nodata and None in values:
         end = values.index(None)
         values = values[:end] + [None] * (len(values) - end)
-    running = iter(itertools.accumulate((v for v in values if v is not None), step))
-    return array_of([None if v is None else next(running) for v in values], labels_of(data))
+    sums = iter(itertools.accumulate((v for v in values if v is not None), step))
+    return array_of([None if v is None else next(sums) for v in values], labels_of(data))
 
 
 def _pixels(pixels: Pixels, ufunc: np.ufunc, ignore_nodata: bool, neutral: int | None) -> Pixels:

@@ -33,7 +33,7 @@ def array_interpolate_linear(data: Numbers) -> Numbers:
     lanes = lanes_of(data)
     if lanes is not None:
         filled = _pixels_filled(lanes.stack().plain(), positions(lanes.labels, len(lanes)))
-        return Lanes(lanes.labels, stacked=filled)  # type: ignore[return-value]
+        return Lanes(lanes.labels, stacked=filled, lengths=lanes.lengths)  # type: ignore[return-value]
     return array_of(_filled(data, positions(labels_of(data), len(data))), labels_of(data))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,70 @@ def by_element(data: Any, function: Callable[[Any, int, Label | None], Any]) -> 
     values = [
         function(element, i, None if labels is None else labels[i]) for i, element in enumerate(elements_of(data))
     ]
-    return array_of(values, labels)
+    array = array_of(values, labels)
+    if isinstance(data, Lanes) and isinstance(array, Lanes):
+        array.lengths = data.lengths
+    return array
+
+
+def there(lanes: Lanes) -> Array | None:
+    """Where the array of a pixel has an element, bool (n, *rest), if they are not equally long."""
+    if lanes.lengths is None:
+        return None
+    return np.arange(len(lanes)).reshape(-1, *([1] * lanes.lengths.ndim)) < lanes.lengths
+
+
+def compacted(lanes: Lanes, kept: Array) -> Lanes:
+    """The elements that are kept, bool (n, *rest), moved to the front in their order; null behind them, no labels."""
+    pixels, inside = lanes.stack().plain(), there(lanes)
+    if inside is not None:
+        kept = kept & inside
+    order = np.argsort(~kept, axis=0, kind="stable")
+    null = pixels.null()
+    gone = ~kept if null is None else null | ~kept
+    values = np.take_along_axis(pixels.values, order, axis=0)
+    found = nulled(values, np.take_along_axis(gone, order, axis=0), pixels)
+    return Lanes(None, stacked=found, lengths=kept.sum(axis=0))
+
+
+def concatenated(arrays: Sequence[Any], labels: tuple[Label, ...] | None) -> Any:
+    """One array of the elements of several."""
+    joined = array_of([element for array in arrays for element in elements_of(array)], labels)
+    ends = [there(array) if isinstance(array, Lanes) else None for array in arrays]
+    if not isinstance(joined, Lanes) or all(end is None for end in ends):
+        return joined
+    shape = joined.stack().shape[1:]
+    parts = [
+        np.ones((len(array), *shape), bool) if end is None else np.broadcast_to(end, (len(array), *shape))
+        for array, end in zip(arrays, ends, strict=True)
+    ]
+    return compacted(joined, np.concatenate(parts))
+
+
+def reduced(lanes: Lanes, kernel: Callable[[Pixels, bool], Pixels], ignore_nodata: bool) -> Pixels:
+    """What a kernel makes of the elements of every pixel. A null among them makes it null, unless nulls are ignored.
+
+    Args:
+        kernel: called with all values and whether it leaves out nulls, gives (*rest) or (m, *rest).
+    """
+    inside = there(lanes)
+    if inside is None or ignore_nodata:
+        return kernel(lanes.stack(), ignore_nodata)
+    return null_where(kernel(lanes.stack(), True), null_among(lanes, inside))
+
+
+def null_among(lanes: Lanes, inside: Array) -> Array:
+    """Whether one of the elements of a pixel is null: bool (*rest)."""
+    null = lanes.stack().null()
+    found: Array = np.zeros(inside.shape[1:], bool) if null is None else (null & inside).any(axis=0)
+    return found
+
+
+def null_where(pixels: Pixels, flags: Array) -> Pixels:
+    """The pixels, null also where flags say so (spread over what stands in front)."""
+    plain = pixels.plain()
+    wide, null = np.broadcast_to(flags, plain.shape), plain.null()
+    return replace(plain, mask=Mask(wide if null is None else wide | null), nan_marks=False)
 
 
 def selected(data: Any, indices: Sequence[int]) -> Any:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from openeo_plugin.cube.pixels import Pixels
+from openeo_plugin.cube.pixels import Array, Pixels
 from openeo_plugin.engine.kernels import reductions
-from openeo_plugin.processes.lanes import elements_of, is_true, lanes_of
+from openeo_plugin.processes.lanes import elements_of, is_true, lanes_of, null_among, null_where, nulled, there
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import AnyArray, Anything, BooleanOrNull, Booleans, Number, ValueCondition
 
@@ -47,10 +47,20 @@ def _pick(data: Any, kernel: Callable[[Pixels, bool], Pixels], ignore_nodata: bo
     lanes = lanes_of(data)
     if lanes is not None and (ignore_nodata or not len(lanes)):
         return kernel(lanes.stack(), ignore_nodata)
+    if lanes is not None and lanes.lengths is not None and position < 0:
+        return _last_there(lanes.stack().plain(), lanes.lengths)
     if lanes is not None:
         return lanes.element(position % len(lanes))
     found = [v for v in data if v is not None] if ignore_nodata else data
     return found[position] if found else None
+
+
+def _last_there(pixels: Pixels, lengths: Array) -> Pixels:
+    """The last of as many elements as each pixel has; null if there are none, for then the first one is null."""
+    place = np.maximum(lengths - 1, 0)[np.newaxis]
+    null = pixels.null()
+    gone = None if null is None else np.take_along_axis(null, place, axis=0)[0]
+    return nulled(np.take_along_axis(pixels.values, place, axis=0)[0], gone, pixels)
 
 
 @process(level="L2", categories=["arrays", "math > statistics", "reducer"])
@@ -66,11 +76,12 @@ def count(data: AnyArray, condition: ValueCondition | Everything | None = None, 
     Returns: the number.
     Source: openeo-processes 2.0.0-rc.2, count.
     """
-    if condition is True:
-        return len(data)
     lanes = lanes_of(data)
+    inside = None if lanes is None else there(lanes)
+    if condition is True:
+        return len(data) if inside is None else Pixels(np.sum(inside, axis=0, dtype=np.uint16))  # type: ignore[return-value]
     if condition is not None:
-        return _count_true([condition(x=element, context=context) for element in elements_of(data)])
+        return _count_true([condition(x=element, context=context) for element in elements_of(data)], inside)
     if lanes is not None:
         return reductions.count(lanes.stack())  # type: ignore[return-value]
     return sum(_is_valid(v) for v in data)
@@ -80,8 +91,12 @@ def _is_valid(value: Any) -> bool:
     return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
-def _count_true(verdicts: list[Any]) -> Any:
-    """How many verdicts are true; null is not."""
+def _count_true(verdicts: list[Any], inside: Array | None) -> Any:
+    """How many verdicts are true; null is not, nor is what is not there."""
+    if inside is not None:
+        shape = inside.shape[1:]
+        found = [is_true(v, shape) & own for v, own in zip(verdicts, inside, strict=True)]
+        return Pixels(np.sum(found, axis=0, dtype=np.uint16))
     shapes = [v.shape for v in verdicts if isinstance(v, Pixels)]
     if not shapes:
         return sum(v is True for v in verdicts)
@@ -122,6 +137,12 @@ def all_(data: Booleans, ignore_nodata: bool = True) -> BooleanOrNull:
 def _judge(data: Any, kernel: Callable[[Pixels, bool], Pixels], ignore_nodata: bool, *, wanted: bool) -> Any:
     """Whether a `wanted` value is there, for `any`; whether none is, for `all`."""
     lanes = lanes_of(data)
+    inside = None if lanes is None else there(lanes)
+    if lanes is not None and inside is not None and not ignore_nodata:
+        verdict = kernel(lanes.stack(), True)
+        true = is_true(verdict, verdict.shape)
+        open_ = null_among(lanes, inside) & (inside.sum(axis=0) > 1)  # a single null is like no value, see below
+        return null_where(verdict, open_ & (~true if wanted else true))
     if lanes is not None:
         return kernel(lanes.stack(), ignore_nodata)
     if any(v is wanted for v in data):

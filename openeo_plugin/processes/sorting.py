@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from openeo_plugin.cube.instants import parse_instant
-from openeo_plugin.cube.pixels import Array, Lanes, Mask, Pixels
+from openeo_plugin.cube.pixels import Array, Lanes, Mask, Pixels, null_pixels
 from openeo_plugin.errors import OpenEOError
-from openeo_plugin.processes.lanes import lanes_of, nulled, selected
+from openeo_plugin.processes.lanes import constant_pixels, lanes_of, nulled, selected, there
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import AnyArray
 
@@ -55,9 +55,10 @@ def order(data: Sortable, asc: bool = True, nodata: Placing = None) -> Positions
     lanes = lanes_of(data)
     if lanes is None:
         return _list_order(data, asc, nodata)
-    positions, null = _pixel_order(lanes.stack().plain(), asc, nodata)
+    positions, null = _pixel_order(lanes, asc, nodata)
     mask = None if null is None or nodata is not None else Mask(null)
-    return Lanes(None, stacked=Pixels(positions.astype(np.uint16), mask=mask))  # type: ignore[return-value]
+    found = Pixels(positions.astype(np.uint16), mask=mask)
+    return Lanes(None, stacked=found, lengths=_lengths(lanes, null, nodata))  # type: ignore[return-value]
 
 
 @process(level="L3", categories=["arrays", "sorting"])
@@ -73,8 +74,13 @@ def rearrange(data: AnyArray, order: Positions) -> AnyArray:
     Source: openeo-processes 2.0.0-rc.2, rearrange.
     """
     array, by_pixel = lanes_of(data), lanes_of(order)
-    if array is not None and by_pixel is not None:
-        return _taken(array.stack().plain(), by_pixel.stack().plain())  # type: ignore[return-value]
+    if by_pixel is not None:
+        positions = by_pixel.stack().plain()
+        if array is None:  # the same for all pixels
+            elements = [constant_pixels(element, positions.shape[1:], np.dtype(np.uint8)) for element in data]
+            array = Lanes(None, elements=elements or [null_pixels(positions.shape[1:], np.dtype(np.uint8), None)])
+        found = _taken(array.stack().plain(), positions, len(data))
+        return Lanes(None, stacked=found, lengths=by_pixel.lengths)  # type: ignore[return-value]
     for position in order:
         if not 0 <= position < len(data):
             raise OpenEOError("ArrayElementNotAvailable", element=position)
@@ -98,8 +104,9 @@ def sort(data: Sortable, asc: bool = True, nodata: Placing = None) -> Sortable:
     if lanes is None:
         return [data[i] for i in _list_order(data, asc, nodata)]
     pixels = lanes.stack().plain()
-    positions, null = _pixel_order(pixels, asc, nodata)
-    return Lanes(None, stacked=nulled(np.take_along_axis(pixels.values, positions, axis=0), null, pixels))  # type: ignore[return-value]
+    positions, null = _pixel_order(lanes, asc, nodata)
+    found = nulled(np.take_along_axis(pixels.values, positions, axis=0), null, pixels)
+    return Lanes(None, stacked=found, lengths=_lengths(lanes, null, nodata))  # type: ignore[return-value]
 
 
 def _list_order(data: list[Any], asc: bool, nodata: bool | None) -> list[int]:
@@ -124,14 +131,17 @@ def _key(value: Any) -> tuple[int, Any]:
         ) from None
 
 
-def _pixel_order(pixels: Pixels, asc: bool, nodata: bool | None) -> tuple[Array, Array | None]:
+def _pixel_order(lanes: Lanes, asc: bool, nodata: bool | None) -> tuple[Array, Array | None]:
     """Positions (T, *rest) in the order of the values, and where in that order nulls stand."""
+    pixels, inside = lanes.stack().plain(), there(lanes)
     values, null = pixels.values, pixels.null()
     rank = np.zeros(values.shape, np.int8)
     if values.dtype.kind == "f":
         rank[np.isnan(values)] = 1
     if null is not None:
         rank[null] = -1 if nodata is False else 2
+    if inside is not None:
+        rank[~inside] = 3
     key = values if asc else _reversed(values)
     if null is not None:
         key = np.where(null, key.dtype.type(0), key)  # nulls keep their order, whatever stands below them
@@ -139,20 +149,28 @@ def _pixel_order(pixels: Pixels, asc: bool, nodata: bool | None) -> tuple[Array,
     return positions, None if null is None else np.take_along_axis(null, positions, axis=0)
 
 
+def _lengths(lanes: Lanes, null: Array | None, nodata: bool | None) -> Array | None:
+    """How many elements of each pixel are left, if nulls are removed."""
+    if nodata is not None or null is None:
+        return lanes.lengths
+    found: Array = np.sum(~null, axis=0)
+    return found
+
+
 def _reversed(values: Array) -> Array:
     """Values in the opposite order; no integer overflows."""
     return -values if values.dtype.kind == "f" else ~values
 
 
-def _taken(values: Pixels, positions: Pixels) -> Lanes:
-    """For every pixel the values at its own positions; null where a position is."""
+def _taken(values: Pixels, positions: Pixels, count: int) -> Pixels:
+    """For every pixel the values at its own positions, of which there are `count`; null where a position is."""
     absent, null = positions.null(), values.null()
     at = positions.values.astype(np.intp)
     if absent is not None:
         at = np.where(absent, 0, at)
-    if at.size and (at.min() < 0 or at.max() >= len(values.values)):
+    if at.size and (at.min() < 0 or at.max() >= count):
         raise OpenEOError("ArrayElementNotAvailable", element=int(at.max()))
     if null is not None:
         null = np.take_along_axis(null, at, axis=0)
     both = absent if null is None else null if absent is None else null | absent
-    return Lanes(None, stacked=nulled(np.take_along_axis(values.values, at, axis=0), both, values))
+    return nulled(np.take_along_axis(values.values, at, axis=0), both, values)

@@ -13,7 +13,7 @@ from openeo_plugin.engine.kernels import reductions
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.processes import samples
 from openeo_plugin.processes.elementwise import to_json_number
-from openeo_plugin.processes.lanes import lanes_of, refuse_large
+from openeo_plugin.processes.lanes import lanes_of, reduced, refuse_large
 from openeo_plugin.processes.process import Schema, process
 from openeo_plugin.processes.types import NumberOrNull, Numbers
 
@@ -55,7 +55,7 @@ def reduce_numbers(
     """
     lanes = lanes_of(data)
     if lanes is not None:
-        return kernel(lanes.stack(), ignore_nodata)
+        return reduced(lanes, kernel, ignore_nodata)
     valid = valid_numbers(data, ignore_nodata)
     if len(valid) < least:
         return None
@@ -228,7 +228,8 @@ def quantiles(
     wanted = _probabilities(probabilities, q)
     lanes = lanes_of(data)
     if lanes is not None:
-        return Lanes(None, stacked=reductions.quantiles(lanes.stack(), wanted, ignore_nodata))  # type: ignore[return-value]
+        found = reduced(lanes, lambda pixels, ignore: reductions.quantiles(pixels, wanted, ignore), ignore_nodata)
+        return Lanes(None, stacked=found)  # type: ignore[return-value]
     valid = valid_numbers(data, ignore_nodata)
     return [to_json_number(samples.quantile(valid, p), whole=False) if valid else None for p in wanted]
 
