@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from config.billing import BillingPlan
+from config.files import OptionsError, options_in
 from config.machine import available_cores, quarter_of_memory_bytes
 from config.oidc import OidcProvider
 from config.secret_key import read_or_create_key
@@ -34,6 +35,12 @@ MICROSERVICES: dict[str, bool] = {
     "authentication": True,
 }
 
+# Bounds that no instance needs to pass, but that the clocks and counters of the system can't.
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+Bytes = Annotated[int, Field(gt=0, le=2**62)]
+Count = Annotated[int, Field(ge=1, le=2**31)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+
 
 class Settings(BaseSettings):
     """The options of one instance. Immutable; use `load_settings` to read them."""
@@ -50,49 +57,49 @@ class Settings(BaseSettings):
     public_url: str | None = None
     data_dir: Path = Path("data")
     database_url: str | None = Field(default=None, repr=False)
-    threads: int = Field(default_factory=available_cores, ge=1)
-    memory_budget_bytes: int | None = Field(default=None, ge=2**24)
-    block_cache_bytes: int | None = Field(default=None, ge=2**22)
+    threads: Processes = Field(default_factory=available_cores)
+    memory_budget_bytes: Bytes | None = Field(default=None, ge=2**24)
+    block_cache_bytes: Bytes | None = Field(default=None, ge=2**22)
     dask_address: str | None = None
-    dask_workers: int = Field(default=2, ge=1)
+    dask_workers: Processes = 2
     embedded_worker: bool = True
-    worker_processes: int = Field(default=1, ge=1)
+    worker_processes: Processes = 1
     demo: bool = False
     secret_key: SecretStr | None = None
-    token_lifetime_s: float = Field(default=86_400, gt=0)
+    token_lifetime_s: Seconds = 86_400
     basic_authentication: bool = True
     oidc_providers: dict[str, OidcProvider] = {}
-    signed_link_lifetime_s: float = Field(default=604_800, gt=0)
-    lease_s: float = Field(default=30, gt=0)
-    heartbeat_s: float = Field(default=5, gt=0)
-    job_poll_s: float = Field(default=0.15, gt=0)
-    job_attempts_max: int = Field(default=3, ge=1)
-    running_jobs_per_user: int | None = Field(default=None, ge=1)
-    job_time_max_s: float | None = Field(default=86_400, gt=0)
-    job_memory_max_bytes: int | None = Field(default=None, ge=2**26)
-    job_output_max_bytes: int | None = Field(default=None, gt=0)
-    job_log_entries_max: int = Field(default=10_000, ge=1)
-    keep_windows_after_s: float = Field(default=20, ge=0)
-    events_per_user_max: int = Field(default=20, ge=1)
-    webhook_attempts_max: int = Field(default=8, ge=1)
-    request_max_bytes: int = Field(default=10 * 2**20, gt=0)
-    graph_max_nodes: int = Field(default=5_000, gt=0)
-    graph_max_depth: int = Field(default=64, gt=0)
-    sync_max_bytes: int = Field(default=8 * 2**30, gt=0)
-    sync_timeout_s: float = Field(default=300, gt=0)
+    signed_link_lifetime_s: Seconds = 604_800
+    lease_s: Seconds = 30
+    heartbeat_s: Seconds = 5
+    job_poll_s: Seconds = 0.15
+    job_attempts_max: Count = 3
+    running_jobs_per_user: Count | None = None
+    job_time_max_s: Seconds | None = 86_400
+    job_memory_max_bytes: Bytes | None = Field(default=None, ge=2**26)
+    job_output_max_bytes: Bytes | None = None
+    job_log_entries_max: Count = 10_000
+    keep_windows_after_s: float = Field(default=20, ge=0, le=1e9)
+    events_per_user_max: Count = 20
+    webhook_attempts_max: Count = 8
+    request_max_bytes: Bytes = 10 * 2**20
+    graph_max_nodes: Count = 5_000
+    graph_max_depth: Count = 64
+    sync_max_bytes: Bytes = 8 * 2**30
+    sync_timeout_s: Seconds = 300
     tile_max_zoom: int = Field(default=20, ge=0, le=30)
-    tile_cache_bytes: int = Field(default=2**30, ge=0)
+    tile_cache_bytes: int = Field(default=2**30, ge=0, le=2**62)
     tile_cache_url: SecretStr | None = None
-    tile_cache_timeout_s: float = Field(default=0.25, gt=0)
-    tile_cache_lifetime_s: int = Field(default=2_592_000, ge=1)
-    seed_tiles_max: int = Field(default=200_000, ge=0)
-    service_rate_per_s: float = Field(default=200, gt=0)
+    tile_cache_timeout_s: Seconds = 0.25
+    tile_cache_lifetime_s: int = Field(default=2_592_000, ge=1, le=10**9)
+    seed_tiles_max: int = Field(default=200_000, ge=0, le=2**62)
+    service_rate_per_s: float = Field(default=200, gt=0, le=1e9)
     egress: bool = True
     egress_schemes: list[Literal["https", "http"]] = ["https"]
     egress_hosts: list[str] | None = None
     egress_private_hosts: list[str] = []
-    egress_max_bytes: int = Field(default=64 * 2**20, gt=0)
-    egress_timeout_s: float = Field(default=30, gt=0)
+    egress_max_bytes: Bytes = 64 * 2**20
+    egress_timeout_s: Seconds = 30
     egress_namespaces: bool = True
     billing_currency: str | None = None
     billing_plans: dict[str, BillingPlan] = {}
@@ -111,6 +118,13 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("public_url")
+    @classmethod
+    def _complete_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("a public address is written as https://host or https://host/path, without ? and #")
+        return value
+
     @field_validator("microservices")
     @classmethod
     def _known_microservices(cls, value: dict[str, bool]) -> dict[str, bool]:
@@ -118,6 +132,12 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"unknown microservices {unknown}; known: {sorted(MICROSERVICES)}")
         return {**MICROSERVICES, **value}
+
+    @model_validator(mode="after")
+    def _keeps_leases(self) -> Settings:
+        if self.heartbeat_s >= self.lease_s:
+            raise ValueError("heartbeat_s must be less than lease_s, else workers lose the jobs that they run")
+        return self
 
     @model_validator(mode="after")
     def _billable(self) -> Settings:
@@ -207,22 +227,30 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     Args:
         file: a YAML file whose options replace the defaults.
         overrides: options that replace all others, such as those of the command line; None counts as not given.
-    Raises: pydantic.ValidationError, if an option is unknown or has a bad value; OSError, if `file` can't be read.
+    Raises: pydantic.ValidationError, if an option is unknown or has a bad value; OptionsError, if `file` or a variable
+        makes no sense as a whole; OSError, if `file` can't be opened.
     """
     values: dict[str, Any] = {}
     given = {name: value for name, value in overrides.items() if value is not None}
-    for layer in (_options_in(DEFAULT_FILE), _options_in(file), EnvSettingsSource(Settings)(), given):
+    for layer in (options_in(DEFAULT_FILE), options_in(file), _environment(), given):
         values = _merged(values, layer)
     return Settings(**values)
 
 
-def _options_in(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} must hold a mapping of options")
-    return content
+def _environment() -> dict[str, Any]:
+    try:
+        return EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        name = re.search(r'field "(\w+)"', str(error))
+        option = name[1] if name else "options"
+        raise OptionsError(f"the variable OPENEO_{option.upper()} must hold JSON") from None
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Names of variables that look like options of this software and are none."""
+    known = {f"OPENEO_{name.upper()}" for name in Settings.model_fields}
+    named = (name for name in environment if name.upper().startswith("OPENEO_"))
+    return sorted(name for name in named if name.upper().partition("__")[0] not in known)
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

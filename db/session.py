@@ -15,15 +15,26 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from db.filters import sqlite
 
 DatabaseError = SQLAlchemyError  # what the database raises when it can't be reached or refuses
-DATABASE_GONE = (OperationalError, InterfaceError)  # ... when it can not be reached, for now
+DATABASE_GONE = (OperationalError, InterfaceError, PoolTimeoutError)  # ... when it can not be reached, for now
 BUSY_TIMEOUT_S = 30
 Clock = Callable[[], datetime]
+
+
+class DatabaseUnusableError(Exception):
+    """A database that this version can't work with, in a sentence that says what to change."""
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """What the database or its driver says, in one line; nothing of statements and their values."""
+    said = str(error.orig) if isinstance(error, DBAPIError) and error.orig is not None else str(error)
+    return " ".join(said.partition("\n(Background")[0].split()) or type(error).__name__
 
 
 def utc_now() -> datetime:
@@ -83,12 +94,20 @@ class Database:
             upgrade(connection)
 
     def is_current(self) -> bool:
-        """Whether the tables are of the newest revision."""
-        from db.migrations.newest import is_newest
+        """Whether the tables are of the newest revision.
+
+        Raises: DatabaseUnusableError, if a newer version of this software has changed them.
+        """
+        from db.migrations.newest import NEWEST, is_newest, newer_revision
 
         if self.is_sqlite and not Path(self.url.database or "").exists():
             return False
         with self.engine.connect() as connection:
+            if newer := newer_revision(connection):
+                raise DatabaseUnusableError(
+                    f"the database is of revision {newer}, made by a newer version of this software, which knows "
+                    f"{NEWEST} at most; install that version, or restore the backup from before the upgrade"
+                )
             return is_newest(connection)
 
     def dispose(self) -> None:
@@ -115,14 +134,23 @@ def affected(session: Session, statement: Update | Delete) -> int:
 
 
 def _url(text: str) -> URL:
-    url = make_url(text)
-    if url.drivername in ("postgresql", "postgres"):
+    """Raises: DatabaseUnusableError. Its message has nothing of the address, which may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseUnusableError(
+            "database_url can't be read; it is written as postgresql://user:password@host:port/name, with special "
+            "characters of the password as %XX, or as sqlite:////folder/file"
+        ) from None
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise ValueError("an SQLite database must be a file, as several processes share it")
-        return url.set(database=str(Path(url.database).absolute()))
-    return url
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise DatabaseUnusableError(
+            f"database_url must begin with postgresql:// or sqlite:///, not {url.drivername}://"
+        )
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUnusableError("database_url: an SQLite database must be a file, as several processes share it")
+    return url.set(database=str(Path(url.database).absolute()))
 
 
 def _to_json(value: Any) -> str:

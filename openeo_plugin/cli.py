@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from config.settings import Settings, load_settings
+from config.files import OptionsError
+from config.settings import Settings, load_settings, unknown_variables
+from db.session import DatabaseError, DatabaseUnusableError, reason_of
 from db.users import UserError
 from openeo_plugin import commands
 from openeo_plugin.errors import OpenEOError
+
+_LOG = logging.getLogger(__name__)
+_WORDS = {"extra_forbidden": "there is no such option", "missing": "it is needed here"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,16 +32,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         for name in ("rasterio", "alembic", "mapproxy", "numexpr"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        for name in unknown_variables(os.environ):
+            _LOG.warning("The variable %s names no option, so it changes nothing", name)
         return int(given.command(settings, given) or 0)
     except OpenEOError as error:
         return _complain(error.message)
     except ValidationError as error:
         for fault in error.errors():
             name = ".".join(str(part) for part in fault["loc"]) or "options"
-            _complain(f"the option {name} is not valid: {fault['msg']}")
+            _complain(f"the option {name} is not valid: {_WORDS.get(fault['type'], fault['msg'])}")
         return 2
-    except (commands.CommandError, UserError) as error:
+    except OptionsError as error:
+        _complain(str(error))
+        return 2
+    except (commands.CommandError, UserError, DatabaseUnusableError) as error:
         return _complain(str(error))
+    except DatabaseError as error:
+        _LOG.debug("The database failed", exc_info=error)
+        return _complain(f"the database can't be used: {reason_of(error)}")
     except OSError as error:
         return _complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     except KeyboardInterrupt:

@@ -73,6 +73,22 @@ def test_a_configuration_file_that_is_missing_is_named(tmp_path):
     assert "missing.yml" in complaint(done)
 
 
+def test_a_configuration_file_that_is_no_yaml_is_named(tmp_path):
+    (tmp_path / "mine.yml").write_text("title: [1\n")
+    done = run("migrate", "--config", tmp_path / "mine.yml", "--data-dir", tmp_path / "data")
+    assert (done.returncode, "mine.yml" in complaint(done)) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("postgresql://ann:hidden@127.0.0.1:1/eo", "refused"), ("mysql://ann:hidden@db/eo", "mysql"), ("{}", "open")],
+)
+def test_a_database_that_can_not_be_used_is_said_without_its_password(tmp_path, url, said):
+    done = run("migrate", "--database-url", url.format(f"sqlite:///{tmp_path}"), "--data-dir", tmp_path / "data")
+    assert said in complaint(done)
+    assert "hidden" not in done.stderr
+
+
 def test_a_folder_that_is_missing_is_not_imported(tmp_path):
     done = run("import", tmp_path / "nothing", "--data-dir", tmp_path / "data")
     assert "nothing" in complaint(done)

@@ -12,7 +12,7 @@ from db.migrations import run
 from db.migrations.newest import NEWEST, is_newest
 from db.models import Base
 from db.record_store import RecordStore
-from db.session import Database
+from db.session import Database, DatabaseUnusableError
 
 
 def test_the_models_say_no_more_than_the_migrations(database: Database) -> None:
@@ -35,6 +35,18 @@ def test_migrations_go_down_and_up_again(database: Database) -> None:
     with database.engine.connect() as connection:
         assert ours <= set(inspect(connection).get_table_names())
         run.check(connection)
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(database: Database) -> None:
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9876'"))
+    try:
+        with pytest.raises(DatabaseUnusableError, match=f"9876.*{NEWEST}"):
+            database.is_current()
+    finally:
+        with database.session() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": NEWEST})
+    assert database.is_current()
 
 
 def test_the_search_for_a_place_uses_its_index(database: Database) -> None:

@@ -8,9 +8,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from config.files import OptionsError
 from config.machine import available_cores, memory_bytes
 from config.secret_key import read_or_create_key
-from config.settings import DEFAULT_FILE, MICROSERVICES, Settings, load_settings
+from config.settings import DEFAULT_FILE, MICROSERVICES, Settings, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,10 @@ def test_microservices_are_switched_one_by_one(tmp_path: Path, monkeypatch: pyte
     [
         ("port", 70_000), ("port", "many"), ("lease_s", 0), ("threads", 0), ("log_level", "loud"),
         ("secret_key", "short"), ("microservices", {"jbos": True}), ("memory_budget_bytes", 1), ("prot", 80),
+        ("lease_s", "inf"), ("token_lifetime_s", 1e30), ("job_poll_s", float("inf")), ("job_attempts_max", 10**25),
+        ("request_max_bytes", 10**25), ("worker_processes", 10**6), ("service_rate_per_s", "nan"),
+        ("public_url", "example.org"), ("public_url", ""), ("public_url", "https://a.org/?x=1"),
+        ("heartbeat_s", 30), ("lease_s", 5),
     ],
 )  # fmt: skip
 def test_a_bad_option_is_refused_and_named(option: str, value: object) -> None:
@@ -63,11 +68,32 @@ def test_a_bad_option_is_refused_and_named(option: str, value: object) -> None:
         load_settings(**{option: value})
 
 
-def test_a_file_without_a_mapping_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [b"- port\n", b"port\n", b"1: 2\n", b"title: [a\n", b"secret_key: 'topsecret\n", b"\xff\xfe\0", b"title: \x07\n"],
+)
+def test_a_file_that_holds_no_options_is_refused_and_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "own.yml"
-    file.write_text("- port\n")
-    with pytest.raises(ValueError, match=r"own\.yml"):
+    file.write_bytes(content)
+    with pytest.raises(OptionsError, match=r"own\.yml") as refused:
         load_settings(file)
+    assert "topsecret" not in str(refused.value)
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text("# port: 1\n")
+    assert load_settings(tmp_path / "own.yml") == load_settings()
+
+
+def test_a_variable_that_should_hold_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENEO_BILLING_PLANS", "free")
+    with pytest.raises(OptionsError, match=r"OPENEO_BILLING_PLANS.*JSON"):
+        load_settings()
+
+
+def test_variables_that_name_no_option_are_found() -> None:
+    names = ["PATH", "OPENEO_TITEL", "OPENEO_TITLE", "OPENEO_MICROSERVICES__JOBS", "openeo_port", "OPENEO_SECRETKEY"]
+    assert unknown_variables(names) == ["OPENEO_SECRETKEY", "OPENEO_TITEL"]
 
 
 def test_paths_and_addresses_follow_from_the_options(tmp_path: Path) -> None:

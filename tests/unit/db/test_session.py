@@ -6,10 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy.exc
 from sqlalchemy import text
 
 from db.jobs import JobStore
-from db.session import Database
+from db.session import DATABASE_GONE, Database, DatabaseError, DatabaseUnusableError, reason_of
 
 
 @pytest.fixture
@@ -99,8 +100,30 @@ def test_a_database_goes_on_after_it_was_disposed_of(database: Database) -> None
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="file"):
+    with pytest.raises(DatabaseUnusableError, match="file"):
         Database(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "", "mysql://ann:hidden@db/eo", "postgresql+asyncpg://ann:hidden@db/eo", "sqlite+aiosqlite:////a",
+     "postgresql://ann:hidden@db:port/eo"],
+)  # fmt: skip
+def test_an_address_of_no_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseUnusableError, match="database_url") as refused:
+        Database(url)
+    assert "hidd" not in str(refused.value)
+
+
+def test_a_pool_that_is_used_up_counts_as_a_database_that_is_away_for_now() -> None:
+    assert issubclass(sqlalchemy.exc.TimeoutError, DATABASE_GONE)
+
+
+def test_what_the_database_says_is_told_in_a_line_without_statements(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DatabaseError) as failed:
+        Database(f"sqlite:///{tmp_path / 'folder'}").migrate()
+    assert reason_of(failed.value) == "unable to open database file"
 
 
 def test_postgresql_means_psycopg_3() -> None:
