@@ -127,6 +127,11 @@ def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
     return app
 
 
+def end_streams(app: Starlette) -> None:
+    """Let streams that would go on for hours end soon, as the server is about to."""
+    app.state.is_ending = True
+
+
 def _event_streams(backend: Backend) -> list[BaseRoute]:
     """Beside the API's own face, as its threads are not for clients that stay for hours."""
     if not backend.settings.microservices["jobs"]:

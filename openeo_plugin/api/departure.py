@@ -67,6 +67,9 @@ class WatchDepartures:
 
         try:
             await self.app({**scope, KEY: departure}, receive_and_watch, send)
+        except asyncio.CancelledError:  # the server ends and waits no longer
+            departure.leave()
+            raise
         finally:
             for watcher in watchers:
                 watcher.cancel()

@@ -90,10 +90,10 @@ def job_events(backend: Backend) -> Callable[[Request], Any]:
 async def _stream(
     backend: Backend, request: Request, user: str, job_id: str, seen: _Seen, admitted: Any
 ) -> AsyncIterator[bytes]:
-    """Events until the job has ended, is deleted, or the client may no longer see it."""
+    """Events until the job has ended, is deleted, or the client may no longer see it, or the server ends."""
     quiet_s = 0.0
     try:
-        while True:
+        while not getattr(request.app.state, "is_ending", False):
             try:
                 chunks, seen, ended = await run_in_threadpool(_news, backend, user, job_id, seen)
             except OpenEOError:

@@ -56,7 +56,7 @@ def courier_in_child(settings: Settings, database_url: str, worker_pid: int) -> 
 def detach(worker_pid: int) -> None:
     """Make this process the head of a group of its own, with ordinary signals, that dies with its worker."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     _die_with_parent()

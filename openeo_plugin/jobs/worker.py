@@ -20,7 +20,7 @@ from typing import Any
 
 from config.settings import Settings
 from db.jobs import Job, JobStore, QueueRules
-from db.session import Database, DatabaseError
+from db.session import Database, DatabaseError, DatabaseUnusableError, reason_of
 from db.webhooks import WebhookStore
 from openeo_plugin.jobs.child import TRY_AGAIN, RunJob, courier_in_child, run_in_child
 from openeo_plugin.jobs.death import error_of, placed
@@ -31,7 +31,9 @@ from openeo_plugin.jobs.status_board import StatusBoard
 KILL_GRACE_S = 1.0  # between SIGTERM and SIGKILL; a canceled job must be gone within 2 s
 _POLL_WHILE_KILLING_S = 0.05
 _PAUSE_WITHOUT_DATABASE_S = 1.0
+_PAUSE_WITHOUT_MEANS_S = 1.0  # of which the system has none left: processes, memory
 _LOOK_FOR_MESSAGES_S = 1.0
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LOG = logging.getLogger(__name__)
 
 
@@ -97,17 +99,25 @@ class Worker:
         self._wake_fd = -1
 
     def run(self) -> None:
-        """Work until SIGTERM, SIGINT or the death of the parent; then stop what runs and give it back to the queue."""
+        """Work until SIGTERM, SIGINT, SIGHUP or the death of the parent; then stop what runs and give it back.
+
+        Raises: DatabaseUnusableError, if a newer version has changed the database. Then too all is given back.
+        """
         with self._signals():
-            while not self._stopping and self._parent_lives():
-                try:
-                    self._turn()
-                    self._wait(self._pause_s())
-                except DatabaseError as error:
-                    _LOG.warning("The database does not answer, it is tried again: %s", type(error).__name__)
-                    self._fence()
-                    self._wait(_PAUSE_WITHOUT_DATABASE_S)
-            self._stop()
+            try:
+                while not self._stopping and self._parent_lives():
+                    self._turn_or_wait()
+            finally:
+                self._stop()
+
+    def _turn_or_wait(self) -> None:
+        try:
+            self._turn()
+            self._wait(self._pause_s())
+        except DatabaseError as error:
+            _LOG.warning("The database does not answer, it is tried again: %s", reason_of(error))
+            self._fence()
+            self._wait(_PAUSE_WITHOUT_DATABASE_S)
 
     def _turn(self) -> None:
         if not self._is_swept:
@@ -127,14 +137,29 @@ class Worker:
         job = self._jobs.claim(f"{self._name}-{secrets.token_hex(4)}", self._settings.lease_s)
         if job is None:
             return False
+        try:
+            self._database.is_current()  # another version may have come meanwhile; this one would fail the job
+            pid, board = self._fork(job)
+        except DatabaseUnusableError:
+            self._jobs.release(job.id, job.worker or "")
+            raise
+        except OSError as error:
+            self._jobs.release(job.id, job.worker or "")
+            _LOG.warning("Job %s waits, as its process can't be started: %s", job.id, error.strerror)
+            self._wait(_PAUSE_WITHOUT_MEANS_S)
+            return False
+        self._running.append(_Running(job, pid, board, time.monotonic()))
+        _LOG.info("Job %s runs as process %d", job.id, pid)
+        return True
+
+    def _fork(self, job: Job) -> tuple[int, StatusBoard]:
+        """Raises: OSError, if the system has no memory or no process left."""
         self._database.dispose()  # no connection may cross the fork
         board, worker_pid = StatusBoard(), os.getpid()
         pid = os.fork()
         if pid == 0:
             run_in_child(job, self._run_job, board, self._database_url, worker_pid)
-        self._running.append(_Running(job, pid, board, time.monotonic()))
-        _LOG.info("Job %s runs as process %d", job.id, pid)
-        return True
+        return pid, board
 
     # watching
 
@@ -157,7 +182,10 @@ class Worker:
             if self._messages.anything_due():
                 self._database.dispose()
                 worker_pid = os.getpid()
-                self._courier = os.fork()
+                try:
+                    self._courier = os.fork()
+                except OSError as error:
+                    _LOG.warning("Messages to webhooks wait: %s", error.strerror)
                 if self._courier == 0:
                     courier_in_child(self._settings, self._database_url, worker_pid)
 
@@ -270,9 +298,10 @@ class Worker:
         self._wake_fd, write_fd = os.pipe()
         os.set_blocking(self._wake_fd, False)
         os.set_blocking(write_fd, False)
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)}
-        signal.signal(signal.SIGTERM, self._ask_to_stop)
-        signal.signal(signal.SIGINT, self._ask_to_stop)
+        before = {number: signal.getsignal(number) for number in (*_ENDING, signal.SIGCHLD)}
+        for number in _ENDING:
+            if before[number] is not signal.SIG_IGN:  # as SIGHUP is under nohup
+                signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         woken = signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 
 from db.jobs import Job, JobStore
+from db.migrations.newest import NEWEST
 from db.models import JobRow
 from db.session import Database
 
@@ -32,6 +34,14 @@ url, folder, lease_s, parent = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]
 database = Database(url)
 jobs = JobStore(database)
 jobs.held(["a connection of the parent that must not cross the fork"])
+
+real_fork = os.fork
+def fork():
+    if os.path.exists(os.environ.get("NO_FORK", "")):
+        Path(os.environ["NO_FORK"] + ".tried").touch()
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return real_fork()
+os.fork = fork
 
 def run_job(id, board):
     job = jobs.find(id)
@@ -260,6 +270,45 @@ def test_a_worker_told_to_stop_gives_its_job_back_at_once(bench: Bench) -> None:
     assert (bench.job(id).status, bench.job(id).worker, bench.job(id).attempts) == ("queued", None, 0)
     bench.start_worker()
     until(lambda: bench.job(id).status == "finished")
+
+
+def test_a_worker_gives_its_jobs_back_when_a_newer_version_has_changed_the_database(bench: Bench) -> None:
+    worker = bench.start_worker()
+    long = bench.start_job("forever")
+    until((bench.folder / f"{long}.beat").exists)
+    with bench.database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9876'"))
+    try:
+        bench.jobs.cancel(long, "ada", keeps_results=False)
+        id = bench.start_job("finish")
+        until(lambda: worker.poll() is not None)
+        assert worker.returncode == 1
+        assert (bench.job(id).status, bench.job(id).attempts, bench.job(id).worker) == ("queued", 0, None)
+    finally:
+        with bench.database.session() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": NEWEST})
+
+
+def test_a_worker_waits_when_the_system_has_no_process_left_and_goes_on_afterwards(bench: Bench) -> None:
+    worker = bench.start_worker(NO_FORK=str(bench.folder / "no-fork"))
+    (bench.folder / "no-fork").touch()
+    id = bench.start_job("finish")
+    until((bench.folder / "no-fork.tried").exists)
+    until(lambda: bench.job(id).status == "queued")
+    assert worker.poll() is None
+    (bench.folder / "no-fork").unlink()
+    until(lambda: bench.job(id).status == "finished")
+    assert bench.job(id).attempts == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_worker_told_to_stop_by_any_signal_gives_its_job_back(bench: Bench, number: signal.Signals) -> None:
+    worker = bench.start_worker()
+    id = bench.start_job("forever")
+    until((bench.folder / f"{id}.beat").exists)
+    worker.send_signal(number)
+    assert worker.wait(10) == 0
+    assert (bench.job(id).status, bench.job(id).attempts) == ("queued", 0)
 
 
 def test_when_a_worker_is_killed_its_job_stops_writing_and_another_worker_finishes_it(bench: Bench) -> None:

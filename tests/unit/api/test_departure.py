@@ -71,3 +71,22 @@ def test_whoever_asks_after_the_departure_is_told_at_once():
 
 def test_where_nobody_watches_nobody_leaves():
     departure_of({}).call(lambda: pytest.fail("nobody left"))
+
+
+def test_work_that_the_ending_server_waits_for_no_longer_is_told():
+    told = threading.Event()
+
+    async def app(scope, receive, send):
+        scope[KEY].call(told.set)
+        await asyncio.sleep(60)
+
+    async def cut_off():
+        asked = asyncio.create_task(_ask(app, BODY))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    asyncio.run(cut_off())
+    assert told.is_set()
