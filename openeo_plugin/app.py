@@ -6,9 +6,8 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from config.settings import Settings, load_settings
 from openeo_plugin.api import events
 from openeo_plugin.api.application import create_api
+from openeo_plugin.api.bridge import Threaded
 from openeo_plugin.api.capabilities import well_known
 from openeo_plugin.api.departure import WatchDepartures
 from openeo_plugin.api.errors import error_document, told
@@ -59,9 +59,10 @@ def faces(backend: Backend) -> tuple[Face, ...]:
     from openeo_plugin.ogcapi.door import CollectionDoor
     from services.gate import Gates
 
-    ogcapi = _threaded(create_ogcapi(backend), OGC_THREADS)
+    body_max_bytes = backend.settings.request_max_bytes
+    ogcapi = Threaded(create_ogcapi(backend), OGC_THREADS, body_max_bytes)
     return (
-        Face(API_MOUNT, WatchDepartures(_threaded(create_api(backend), API_THREADS))),
+        Face(API_MOUNT, WatchDepartures(Threaded(create_api(backend), API_THREADS, body_max_bytes))),
         Face("/oapi", CollectionDoor(ogcapi, backend, Gates(_limits(backend.settings)), PIXEL_THREADS)),
         *_service_faces(backend),
     )
@@ -85,7 +86,7 @@ def _service_faces(backend: Backend) -> tuple[Face, ...]:
     owners = Gates(limits.times(OWNER_FACTOR))
     entrance = Entrance(backend, opened, Gates(limits), Journal(backend.services), owners)
     apps: dict[str, ASGIApp] = {
-        "ogc": _threaded(create_ows(backend, opened), OGC_THREADS),
+        "ogc": Threaded(create_ows(backend, opened), OGC_THREADS, settings.request_max_bytes),
         "tiles": create_tiles(backend, opened),
         "wcs": create_wcs(backend, opened),
         "viewer": create_viewer(backend, opened),
@@ -181,11 +182,6 @@ class Headers:
     def _path(self, path: str) -> str:
         single = _SLASHES.sub("/", path)
         return f"{single}/" if single in self.mounts else single
-
-
-def _threaded(application: Any, threads: int) -> ASGIApp:
-    """A WSGI application as an ASGI one."""
-    return cast(ASGIApp, WSGIMiddleware(application, workers=threads))
 
 
 def _landing_page(backend: Backend) -> Callable[[Request], object]:

@@ -53,7 +53,7 @@ class TolerantPaths:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
         environ["PATH_INFO"] = normal_path(environ.get("PATH_INFO", ""))
-        # a2wsgi's input ends where the body ends, so a body without Content-Length can be read to its end
+        # the input ends where the body ends, so a body without Content-Length can be read to its end
         environ["wsgi.input_terminated"] = True
         environ["wsgi.file_wrapper"] = _large_blocks
         return self.application(environ, start_response)
