@@ -27,6 +27,11 @@ BUSY_TIMEOUT_S = 30
 Clock = Callable[[], datetime]
 
 
+def code_of(error: Exception) -> str:
+    """The code of openEO for an error that nobody expected: clients may ask again if the database is away."""
+    return "InfrastructureBusy" if isinstance(error, DATABASE_GONE) else "Internal"
+
+
 class DatabaseUnusableError(Exception):
     """A database that this version can't work with, in a sentence that says what to change."""
 

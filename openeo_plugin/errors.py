@@ -19,6 +19,9 @@ class ErrorDefinition:
 
 
 # The codes and statuses are those of openEO API 1.3 (errors.json) and of openeo-processes 2.0; the sentences are ours.
+RETRY_AFTER_S = 30
+"""Seconds that clients are told to wait when the service is busy."""
+
 ERRORS: dict[str, ErrorDefinition] = {
     # general
     "Internal": ErrorDefinition(500, "The server met an unexpected condition. Quote the id {id} when you report it."),

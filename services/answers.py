@@ -10,8 +10,9 @@ from fastapi.responses import JSONResponse, Response
 from rio_tiler.errors import PointOutsideBounds
 from starlette.exceptions import HTTPException
 
+from db.session import code_of
 from openeo_plugin.engine.operator import Canceled
-from openeo_plugin.errors import OpenEOError
+from openeo_plugin.errors import RETRY_AFTER_S, OpenEOError
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:
-        found = OpenEOError("Internal")
-        log.error("Internal error %s at %s", found.id, request.url.path, exc_info=error)
+        found = OpenEOError(code_of(error))
+        log.error("%s %s at %s", found.code, found.id, request.url.path, exc_info=error)
         return answer(found)
 
 
@@ -53,4 +54,6 @@ def answer(error: OpenEOError) -> JSONResponse:
     headers = {"X-Content-Type-Options": "nosniff"}
     if error.status == 429:
         headers["Retry-After"] = str(error.details.get("retry_after_s", 1))
+    if error.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     return JSONResponse(error.to_json(), status_code=error.status, headers=headers)

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from db.session import code_of
 from openeo_plugin.backend import Backend
-from openeo_plugin.errors import OpenEOError
+from openeo_plugin.errors import RETRY_AFTER_S, OpenEOError
 from services.access import Opened, OpenServices
 from services.dates import Dates
 from services.ows_exception import OwsRefusalError, exception_report, is_wms
@@ -83,10 +84,10 @@ class OwsDispatcher:
             return self._answer(environ, start_response)
         except OpenEOError as error:
             return _refuse(error, start_response)
-        except Exception:
-            internal = OpenEOError("Internal")
-            log.exception("Internal error %s at %s", internal.id, environ.get("PATH_INFO"))
-            return _refuse(internal, start_response)
+        except Exception as error:
+            found = OpenEOError(code_of(error))
+            log.exception("%s %s at %s", found.code, found.id, environ.get("PATH_INFO"))
+            return _refuse(found, start_response)
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -178,7 +179,8 @@ def _run(app: WsgiApp, environ: Environ, start_response: StartResponse, time: st
 
 
 def _refuse(error: OpenEOError, start_response: StartResponse) -> Iterable[bytes]:
-    headers = [("Retry-After", str(error.details.get("retry_after_s", 1)))] if error.status == 429 else []
+    wait_s = {429: error.details.get("retry_after_s", 1), 503: RETRY_AFTER_S}.get(error.status)
+    headers = [] if wait_s is None else [("Retry-After", str(wait_s))]
     body = json.dumps(error.to_json()).encode()
     return _send(start_response, f"{error.status} {error.code}", body, "application/json", headers)
 

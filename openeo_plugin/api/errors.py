@@ -9,13 +9,11 @@ import uuid
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from db.session import DATABASE_GONE
+from db.session import code_of
 from openeo_plugin.api.http import json_response
-from openeo_plugin.errors import OpenEOError
+from openeo_plugin.errors import RETRY_AFTER_S, OpenEOError
 
 log = logging.getLogger(__name__)
-
-RETRY_AFTER_S = 30
 
 # Endpoints of openEO API 1.3 and its extensions that an instance may not have.
 STANDARD_ENDPOINTS = re.compile(
@@ -43,7 +41,7 @@ def told(error: Exception) -> OpenEOError:
         if error.status >= 500:
             log.error("%s %s: %s", error.id, error.code, error.message)
         return error
-    shown = OpenEOError("InfrastructureBusy" if isinstance(error, DATABASE_GONE) else "Internal")
+    shown = OpenEOError(code_of(error))
     log.error("%s %s", shown.code, shown.id, exc_info=error)
     return shown
 

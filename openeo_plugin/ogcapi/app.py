@@ -23,8 +23,9 @@ from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import wrap_file
 
+from db.session import code_of
 from openeo_plugin.engine.operator import Canceled
-from openeo_plugin.errors import OpenEOError
+from openeo_plugin.errors import RETRY_AFTER_S, OpenEOError
 from openeo_plugin.ogcapi.address import InvalidParameterError, check_parameters, trim_choices
 from openeo_plugin.ogcapi.configuration import pygeoapi_configuration
 from openeo_plugin.ogcapi.resources import GEOTIFF, LiveResources
@@ -242,12 +243,14 @@ def _failure(error: Exception) -> Response:
         return response
     if isinstance(error, InvalidParameterError):
         return _exception("InvalidParameterValue", str(error), 400)
-    known = error if isinstance(error, OpenEOError) else OpenEOError("Internal")
+    known = error if isinstance(error, OpenEOError) else OpenEOError(code_of(error))
     if known.status >= 500:
         log.error("%s %s", known.code, known.id, exc_info=error)
     document = {**known.to_json(), "type": known.code, "description": known.message}
     response = jsonify(document)
     response.status_code = known.status
+    if known.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if known.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="openEO"'
     return response

@@ -10,7 +10,7 @@ import sqlalchemy.exc
 from sqlalchemy import text
 
 from db.jobs import JobStore
-from db.session import DATABASE_GONE, Database, DatabaseError, DatabaseUnusableError, reason_of
+from db.session import DATABASE_GONE, Database, DatabaseError, DatabaseUnusableError, code_of, reason_of
 
 
 @pytest.fixture
@@ -129,3 +129,10 @@ def test_what_the_database_says_is_told_in_a_line_without_statements(tmp_path: P
 def test_postgresql_means_psycopg_3() -> None:
     assert Database("postgresql://u@db/eo").url.drivername == "postgresql+psycopg"
     assert not Database("postgresql://u@db/eo").is_sqlite
+
+
+def test_clients_are_asked_to_come_back_when_the_database_is_away_and_only_then() -> None:
+    away = sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("connection refused"))
+    assert code_of(away) == "InfrastructureBusy"
+    assert code_of(sqlalchemy.exc.IntegrityError("INSERT", {}, Exception("not unique"))) == "Internal"
+    assert code_of(KeyError("a")) == "Internal"

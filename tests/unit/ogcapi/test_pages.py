@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 
 from openeo_plugin.backend import Backend
 
@@ -167,3 +168,17 @@ def test_the_log_of_the_process_stays_as_it_was() -> None:
         "assert logging.getLogger().handlers == [] and logging.getLogger().level == logging.WARNING\n"
     )
     subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], check=True)
+
+
+def test_clients_are_asked_to_come_back_when_the_database_is_away(
+    backend: Backend, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    assert client.get("/collections").status_code == 200
+    monkeypatch.setattr(type(backend.database), "reading", away)
+    answer = client.get("/collections?f=json")
+    assert (answer.status_code, answer.json["code"]) == (503, "InfrastructureBusy")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "connection refused" not in answer.text
