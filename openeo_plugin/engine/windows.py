@@ -7,6 +7,7 @@ stays below 1e-8 pixels for transformations between the usual CRSs at the scale 
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import CRS
 
 from openeo_plugin.cube.buffers import empty
 from openeo_plugin.cube.grid import Grid, Window
@@ -23,6 +25,7 @@ from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.kernels.mesh import interpolate
 
 MESH_PX = 16
+_POLE_DEGREES = 90  # of longitude between two nodes
 _PHASE_TOLERANCE_PX = 1e-6
 _SCALE_TOLERANCE = 1e-9
 _OFFSETS: OrderedDict[tuple[int, int], tuple[Grid, Grid, tuple[int, int] | None]] = OrderedDict()
@@ -60,7 +63,7 @@ def _offset(target: Grid, source: Grid) -> tuple[int, int] | None:
     x, y = (a.c - b.c) / b.a, (a.f - b.f) / b.e
     if abs(x - round(x)) > _PHASE_TOLERANCE_PX or abs(y - round(y)) > _PHASE_TOLERANCE_PX:
         return None
-    return round(y), round(x)
+    return None if _meets_after_a_turn(target, source, round(x)) else (round(y), round(x))
 
 
 def on_grid(window: Window, grid: Grid) -> Window:
@@ -89,24 +92,79 @@ def coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
 
 
 def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
+    turn = _turn_px(source)
     first_row, last_row = window.y // MESH_PX - 1, (window.y + window.height - 1) // MESH_PX + 2
     first_column, last_column = window.x // MESH_PX - 1, (window.x + window.width - 1) // MESH_PX + 2
     columns, rows = np.meshgrid(
         np.arange(first_column, last_column + 1) * float(MESH_PX), np.arange(first_row, last_row + 1) * float(MESH_PX)
     )
-    affine = window.grid.affine
-    x = affine.c + affine.a * columns + affine.b * rows
-    y = affine.f + affine.d * columns + affine.e * rows
-    if window.grid.crs != source.crs:
-        x, y = transformer(window.grid.crs, source.crs).transform(x, y)
-    inverse = ~source.affine
-    with np.errstate(invalid="ignore"):  # what can't be transformed is infinite, and no number once multiplied by 0
-        mesh_x = inverse.c + inverse.a * x + inverse.b * y
-        mesh_y = inverse.f + inverse.d * x + inverse.e * y
+    x, y = _placed(window.grid, source, columns, rows)
+    if turn and np.isfinite(x).all():
+        x = np.unwrap(np.unwrap(x, period=360, axis=1), period=360, axis=0)
+        if max(np.abs(np.diff(x, axis=axis)).max() for axis in (0, 1)) > _POLE_DEGREES:
+            return _exact_coordinates(window, source, turn)
+    mesh_x, mesh_y = _in_pixels(x, y, source)
     out_x = empty(window.shape, np.float64)
     out_y = empty(window.shape, np.float64)
     interpolate(mesh_x, mesh_y, first_row, first_column, MESH_PX, window.y, window.x, out_x, out_y)
+    if turn:
+        _turn_to_grid(out_x, source.shape[1] / 2, turn)
     return out_x, out_y
+
+
+def _placed(grid: Grid, source: Grid, columns: Array, rows: Array) -> tuple[Array, Array]:
+    """Places of a grid, in its pixels, in the reference system of another one."""
+    affine = grid.affine
+    x = affine.c + affine.a * columns + affine.b * rows
+    y = affine.f + affine.d * columns + affine.e * rows
+    return (x, y) if grid.crs == source.crs else transformer(grid.crs, source.crs).transform(x, y)
+
+
+def _in_pixels(x: Array, y: Array, grid: Grid) -> tuple[Array, Array]:
+    inverse = ~grid.affine
+    with np.errstate(invalid="ignore"):  # what can't be transformed is infinite, and no number once multiplied by 0
+        return inverse.c + inverse.a * x + inverse.b * y, inverse.f + inverse.d * x + inverse.e * y
+
+
+def _exact_coordinates(window: Window, source: Grid, turn: float) -> tuple[Array, Array]:
+    """Without a mesh: for a window over a pole, around which longitudes are no smooth function of the place."""
+    columns, rows = np.meshgrid(np.arange(window.width) + window.x + 0.5, np.arange(window.height) + window.y + 0.5)
+    at_x, at_y = _in_pixels(*_placed(window.grid, source, columns, rows), source)
+    _turn_to_grid(at_x, source.shape[1] / 2, turn)
+    return at_x, at_y
+
+
+def _turn_to_grid(x: Array, middle: float, turn: float) -> None:
+    """Move columns by whole turns to within half a turn of the middle, in place; infinity becomes NaN."""
+    if np.abs(x - middle).max() > turn / 2:
+        with np.errstate(invalid="ignore"):
+            x -= turn * np.round((x - middle) / turn)
+
+
+def _turn_px(grid: Grid) -> float:
+    """Columns of a whole turn of the earth; 0 for a grid that is not in degrees, or not upright.
+
+    A longitude may be told as any of 190 and -170: of all, the one next to the grid's middle is meant.
+    """
+    affine = grid.affine
+    if affine.b or affine.d or grid.crs is None or not _is_in_degrees(str(grid.crs)):
+        return 0.0
+    return 360 / abs(affine.a)
+
+
+@functools.lru_cache(maxsize=512)
+def _is_in_degrees(crs: str) -> bool:
+    system = CRS.from_user_input(crs)
+    return system.is_geographic and abs(math.degrees(system.axis_info[0].unit_conversion_factor) - 1) < 1e-9
+
+
+def _meets_after_a_turn(target: Grid, source: Grid, first_column: int) -> bool:
+    """Whether grids on one lattice, `target` reaching beyond `source`, meet (again) if one is turned by 360 degrees."""
+    turn, columns = _turn_px(source), source.shape[1]
+    last_column = first_column + target.shape[1]
+    if not turn or (first_column >= 0 and last_column <= columns):
+        return False
+    return any(first_column + way < columns - 0.5 and last_column + way > 0.5 for way in (-turn, turn))
 
 
 def pixel_index(at: Array) -> Array:
@@ -135,7 +193,7 @@ def pixels_per_pixel(target: Grid, source: Grid) -> float:
     One number for a pair of grids, so that what follows from it (an overview level) is the same in every window.
     """
     rows, columns = source.shape
-    row, column = np.array([0.0, 0.0, 1.0]) + rows // 2, np.array([0.0, 1.0, 0.0]) + columns // 2
+    row, column = np.array([0.0, 0.0, 1.0, 0.0]) + rows // 2, np.array([0.0, 1.0, 0.0, -1.0]) + columns // 2
     affine = source.affine
     x = affine.c + affine.a * column + affine.b * row
     y = affine.f + affine.d * column + affine.e * row
@@ -144,7 +202,8 @@ def pixels_per_pixel(target: Grid, source: Grid) -> float:
     inverse = ~target.affine
     at_x = inverse.c + inverse.a * x + inverse.b * y
     at_y = inverse.f + inverse.d * x + inverse.e * y
-    across = math.hypot(at_x[1] - at_x[0], at_y[1] - at_y[0])
+    # to the east and to the west: one of them may lie beyond the antimeridian
+    across = min(math.hypot(at_x[side] - at_x[0], at_y[side] - at_y[0]) for side in (1, 3))
     down = math.hypot(at_x[2] - at_x[0], at_y[2] - at_y[0])
     longest = max(across, down)
     return 1 / longest if math.isfinite(longest) and longest > 0 else 1.0

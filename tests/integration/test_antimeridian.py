@@ -180,3 +180,15 @@ def test_the_footprint_of_degrees_beyond_180_is_that_of_the_world(server):
     assert item["bbox"] == [-180, -90, 180, 90]
     longitudes = [x for x, _ in item["geometry"]["coordinates"][0]]
     assert (min(longitudes), max(longitudes)) == (-180, 180)
+
+
+@pytest.mark.parametrize(("name", "first"), [("world", -180), ("late", 0)])
+def test_maps_and_tiles_show_the_whole_world_from_any_turn_of_degrees(server, name, first):
+    service = publish(server, "XYZ", graph(name), configuration=WHITE_AND_BLACK)
+    tile = picture(f"{server.base}/tiles/{service.id}/0/0/0.png")
+    assert (tile[..., 3] == 255).all()
+    address = f"{server.base}/oapi/collections/{name}/map?f=png&bbox=-180,-90,180,90&width=360&height=180"
+    assert (picture(address)[..., 3] == 255).all()
+    middles = -180 + (np.arange(256) + 0.5) * 360 / 256
+    columns = ((middles - first) % 360 // 2).astype(int) + 1
+    assert np.abs(tile[128, :, 0].astype(int) - np.round(columns * 255 / 254)).max() <= 1

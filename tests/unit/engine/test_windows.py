@@ -9,11 +9,11 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 
-from openeo_plugin.cube.grid import Grid, Window
+from openeo_plugin.cube.grid import Grid, Window, whole
 from openeo_plugin.engine.kernels import resampling
 from openeo_plugin.engine.kernels.mesh import interpolate
 from openeo_plugin.engine.operators.resample import _whole, scale_between
-from openeo_plugin.engine.windows import coordinates
+from openeo_plugin.engine.windows import coordinates, offset, pixels_per_pixel
 
 SOURCE = GeoBox((400, 500), Affine(10, 0, 677_000, 0, -10, 5_155_000), "EPSG:32632")
 LAEA = GeoBox((190, 230), Affine(30, 0, 4_420_500, 0, -30, 2_603_000), "EPSG:3035")
@@ -115,3 +115,40 @@ def test_a_centre_on_an_edge_belongs_to_the_pixel_behind_it(origin: tuple[float,
     x, y = coordinates(Window(coarse, 0, 0, 200, 200), fine)
     assert np.array_equal(x, np.broadcast_to(np.arange(1.0, 400, 2), x.shape))
     assert np.array_equal(y, np.broadcast_to(np.arange(1.0, 400, 2)[:, None], y.shape))
+
+
+def _world(west: float, step: float = 1.0, crs: str = "EPSG:4326") -> GeoBox:
+    return GeoBox((round(180 / step), round(360 / step)), Affine(step, 0, west, 0, -step, 90), crs)
+
+
+@pytest.mark.parametrize("west", [0.0, -180.0, -0.5, 180.0])
+@pytest.mark.parametrize("target", ["EPSG:3857", "EPSG:4326", "EPSG:3995"])
+def test_every_pixel_of_the_world_is_found_on_any_turn_of_degrees(west: float, target: str) -> None:
+    source = _world(west)
+    boxes = {
+        "EPSG:3857": Affine(150_000, 0, -19_200_000, 0, -150_000, 19_200_000),
+        "EPSG:4326": Affine(1.4, 0, -179.2, 0, -0.7, 89.6),
+        "EPSG:3995": Affine(40_000, 0, -5_110_000, 0, -40_000, 5_130_000),
+    }
+    window = whole(GeoBox((256, 256), boxes[target], target))
+    at_x, at_y = coordinates(window, source)
+    rows, columns = np.mgrid[:256, :256] + 0.5
+    x, y = boxes[target] * (columns, rows)
+    longitude, latitude = Transformer.from_crs(target, "EPSG:4326", always_xy=True).transform(x, y)
+    assert ((at_x >= 0) & (at_x <= 360)).all()
+    away = (at_x + west - longitude + 180) % 360 - 180
+    assert np.abs(away).max() < 0.05
+    assert np.abs(90 - at_y - latitude).max() < 0.05
+
+
+def test_grids_on_one_lattice_a_turn_apart_are_not_read_as_one() -> None:
+    assert offset(_world(-180), _world(0)) is None
+    assert offset(_world(0)[:, 10:20], _world(0)) == (0, 10)
+    scene = GeoBox((10, 10), Affine(1, 0, 170, 0, -1, 10), "EPSG:4326")
+    assert offset(_world(-180), scene) == (-80, -350)
+
+
+def test_the_scale_of_degrees_is_that_beside_the_antimeridian() -> None:
+    target = GeoBox((256, 256), Affine(156_543, 0, -20_037_508, 0, -156_543, 20_037_508), "EPSG:3857")
+    assert pixels_per_pixel(target, _world(0, 0.1)) == pytest.approx(14.06, abs=0.01)
+    assert pixels_per_pixel(target, _world(-180, 0.1)) == pytest.approx(14.06, abs=0.01)
