@@ -30,6 +30,7 @@ from openeo_plugin.engine.operator import Operator, RunContext
 from openeo_plugin.engine.plan import Origin
 from openeo_plugin.engine.strips import Outcome, Strip
 from openeo_plugin.errors import OpenEOError
+from openeo_plugin.processes.effort import unlimited
 from openeo_plugin.sources.item_cube import ItemCube
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ def _compiled(work: dict[str, Any]) -> tuple[list[Operator], str]:
     database = Database(settings.database)
     try:
         compilers = Compilers(settings, CollectionStore(database), ProcessStore(database))
-        plan = compilers.of(work["user"]).plan(work["process"], work["parameters"] or {})
+        with unlimited():
+            plan = compilers.of(work["user"]).plan(work["process"], work["parameters"] or {})
     finally:
         database.dispose()
     return computed_operators(plan), work["cubes"]

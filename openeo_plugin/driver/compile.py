@@ -22,13 +22,16 @@ from openeo_plugin.graph.definition import ProcessLookup
 from openeo_plugin.graph.parse import GraphLimits, parse_all
 from openeo_plugin.graph.process_graph import ProcessGraph
 from openeo_plugin.graph.validate import validate
-from openeo_plugin.processes.environment import SavedResult
+from openeo_plugin.processes.effort import limited
+from openeo_plugin.processes.environment import Postponed, SavedResult
 from openeo_plugin.processes.evaluate import evaluate, evaluate_all
 
 Items = Callable[[str, tuple[float, float, float, float] | None, str | None, str | None], list[dict[str, Any]]]
 
 
 DEFAULT_VECTOR_FORMAT = "GeoJSON"
+CHECKED_MAX_S = 30.0
+"""Processor time for values while a process is validated, as anybody may ask; what takes longer is not checked."""
 
 
 @dataclass
@@ -108,6 +111,7 @@ class Compiler:
     lookup: ProcessLookup
     environment: CompileEnvironment
     limits: GraphLimits
+    limit_s: float = 300
 
     def faults(self, process: Mapping[str, Any]) -> list[OpenEOError]:
         """Every fault: of form, of arguments, and of what the nodes that have none of these describe."""
@@ -125,7 +129,8 @@ class Compiler:
             check_expansion(parsed, self.lookup, self.limits)
         except OpenEOError as error:
             return found if any(fault.node == error.node for fault in found) else [*found, error]
-        evaluate_all(parsed, self.lookup, replace(self.environment, only_checking=True), scope, found)
+        with limited(min(self.limit_s, CHECKED_MAX_S), Postponed):
+            evaluate_all(parsed, self.lookup, replace(self.environment, only_checking=True), scope, found)
         return found
 
     def plan(self, process: Mapping[str, Any], parameters: Mapping[str, Any]) -> Plan:
@@ -166,7 +171,8 @@ class Compiler:
         return process["process_graph"], {**parameters, **scope}, frozenset(required)
 
     def _compiled(self, graph: ProcessGraph, scope: Mapping[str, Any]) -> Plan:
-        value = evaluate(graph, self.lookup, self.environment, scope)
+        with limited(self.limit_s):
+            value = evaluate(graph, self.lookup, self.environment, scope)
         found = self.environment.found
         results = tuple(_saved(result) for result in found.results)
         if isinstance(value, SavedResult):

@@ -26,6 +26,7 @@ class Compilers:
         self._collections = collections
         self._processes = processes
         self._limits = GraphLimits(nodes=settings.graph_max_nodes, callbacks=settings.graph_max_depth)
+        self._limit_s = settings.sync_timeout_s
         self._outside = Documents(Egress(policy_of(settings)))
         self._public_base = settings.public_base
         own_address = f"{settings.public_base}/openeo/v1/processes"
@@ -55,7 +56,7 @@ class Compilers:
             outside=self._outside,
             public_base=self._public_base,
         )
-        return Compiler(Lookup(stored, self._foreign, own_ids), environment, self._limits)
+        return Compiler(Lookup(stored, self._foreign, own_ids), environment, self._limits, self._limit_s)
 
     def _definition(self, url: str) -> Any:
         """JSON from the web. Raises: ValueError."""

@@ -28,6 +28,7 @@ from openeo_plugin.jobs.folders import ResultFolders
 from openeo_plugin.jobs.limits import JobLimits, limits_of, unfinished_bytes
 from openeo_plugin.jobs.report import Report, error_entry
 from openeo_plugin.jobs.status_board import StatusBoard
+from openeo_plugin.processes.effort import unlimited
 from openeo_plugin.results.copies import Copies, changed
 from openeo_plugin.results.documents import result_documents
 
@@ -120,7 +121,8 @@ class _Run:
 
     @cached_property
     def plan(self) -> Plan:
-        return self.backend.driver.plan(self.job.process, self.job.owner)
+        with unlimited():
+            return self.backend.driver.plan(self.job.process, self.job.owner)
 
     def _computed(self) -> tuple[list[Asset], Plan]:
         self.report.begin("planning", "Planning: the process is checked, no pixel is read yet.")

@@ -23,6 +23,7 @@ from openeo_plugin.errors import OpenEOError, suggest
 from openeo_plugin.graph.definition import Parameter, ProcessDefinition, ProcessLookup
 from openeo_plugin.graph.process_graph import PLAIN, FromNode, FromParameter, Node, ProcessGraph, callbacks, references
 from openeo_plugin.graph.schema import mismatch
+from openeo_plugin.processes.effort import look
 from openeo_plugin.processes.environment import Environment, Postponed
 from openeo_plugin.processes.lanes import refuse_large
 from openeo_plugin.processes.vector_lift import call_with_vectors, vector_fault
@@ -153,6 +154,7 @@ def call(node: Node, values: Mapping[str, Any], scope: Scope) -> Any:
             suggestion=suggest(node.process_id, scope.lookup.known()),
         )
     try:
+        look()
         inner = replace(scope, path=path)
         arguments = {name: _resolved(value, values, inner) for name, value in node.arguments.items()}
         return invoke(definition, arguments, inner)

@@ -17,6 +17,7 @@ from typing import IO, Any
 from openeo_plugin.engine.operator import Canceled, RunContext
 from openeo_plugin.errors import OpenEOError
 from openeo_plugin.formats.asset import Asset
+from openeo_plugin.processes.effort import watched
 
 TAR = "application/x-tar"
 AT_ONCE = 16
@@ -63,7 +64,8 @@ def deadline(limit_s: float) -> Iterator[RunContext]:
     alarm.daemon = True
     alarm.start()
     try:
-        yield context
+        with watched(context.check):
+            yield context
     except Canceled:
         raise OpenEOError("RequestTimeout", limit_s=f"{limit_s:g}") from None
     except OSError as error:
