@@ -12,8 +12,6 @@ from typing import Any
 
 import pyproj
 from affine import Affine
-from pygeoapi.crs import get_crs
-from pyproj.exceptions import CRSError, ProjError
 
 from openeo_plugin.cube.bands import Band
 from openeo_plugin.cube.description import CubeDescription
@@ -21,13 +19,12 @@ from openeo_plugin.cube.dimensions import Label, LabelledDimension, SpatialDimen
 from openeo_plugin.cube.grid import Grid, Window, whole
 from openeo_plugin.ogcapi.failures import invalid, nothing_there
 from openeo_plugin.ogcapi.instants import Interval, instant_of, interval_of
+from openeo_plugin.ogcapi.reference_systems import CRS84, Box, carried, named_crs, x_first
 from services.turn import turned, widened
 
-Box = tuple[float, float, float, float]
 Range = tuple[Any, Any]
 
 _EDGE = 1e-6  # of a pixel: how far a box may reach into a pixel without taking it
-_ANGLES = 21  # points per edge with which a box is carried from one CRS into another
 
 
 @dataclass(frozen=True)
@@ -194,23 +191,17 @@ def _native_box(query: Query, grid: Grid) -> tuple[Grid, Box]:
     numbers = list(query.bbox) if len(query.bbox) == 4 else [query.bbox[i] for i in (0, 1, 3, 4)]
     if not all(math.isfinite(n) for n in numbers):
         raise invalid("The numbers of `bbox` must be finite.")
-    source = _crs(query.bbox_crs)
-    if _is_north_first(source):
-        numbers = [numbers[i] for i in (1, 0, 3, 2)]
-    west, south, east, north = numbers
+    source = named_crs("bbox-crs", query.bbox_crs or CRS84)
+    west, south, east, north = x_first(numbers, source)
     if south > north or (west > east and not source.is_geographic):
         raise invalid("The lower corner of a `bbox` comes first; only one in degrees may cross the antimeridian.")
     if source.is_geographic and pyproj.CRS(str(grid.crs)).is_geographic:
         west, east, goes_on = turned(west, east, grid)
         return _around(grid) if goes_on else grid, (west, south, east, north)
-    try:
-        transformer = pyproj.Transformer.from_crs(source, pyproj.CRS(str(grid.crs)), always_xy=True)
-        box = transformer.transform_bounds(west, south, east, north, densify_pts=_ANGLES)
-    except ProjError as error:
-        raise nothing_there("The box lies outside of the area of the coverage's CRS.") from error
-    if not all(math.isfinite(n) for n in box):
+    box = carried((west, south, east, north), source, pyproj.CRS(str(grid.crs)))
+    if box is None:
         raise nothing_there("The box lies outside of the area of the coverage's CRS.")
-    return grid, (box[0], box[1], box[2], box[3])
+    return grid, box
 
 
 def _around(grid: Grid) -> Grid:
@@ -221,19 +212,6 @@ def _around(grid: Grid) -> Grid:
             "The grid of this coverage does not close around the earth; ask for each side of the antimeridian."
         )
     return around
-
-
-def _crs(uri: str | None) -> pyproj.CRS:
-    if uri is None:
-        return pyproj.CRS("OGC:CRS84")
-    try:
-        return get_crs(uri)
-    except (CRSError, ValueError) as error:
-        raise invalid("The parameter `bbox-crs` is not the URI of a known CRS.") from error
-
-
-def _is_north_first(crs: pyproj.CRS) -> bool:
-    return bool(crs.axis_info) and crs.axis_info[0].direction.lower() in ("north", "south")
 
 
 def _window(grid: Grid, box: Box | None, ranges: Mapping[str, Range]) -> Window:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pygeoapi.crs import get_crs
+import pyproj
 from pygeoapi.provider.base import BaseProvider
-from pyproj.exceptions import CRSError
 
 from openeo_plugin.ogcapi.failures import invalid
 from openeo_plugin.ogcapi.pictures import opened_map, picture
+from openeo_plugin.ogcapi.reference_systems import CRS84, Box, carried, named_crs, x_first
 from openeo_plugin.ogcapi.scope import current_scope
 
 MAX_PX = 4096
@@ -35,7 +35,6 @@ class MapProvider(BaseProvider):
     def query(
         self,
         bbox: Sequence[float] = (),
-        crs: str = "",
         width: int = 0,
         height: int = 0,
         **_: object,
@@ -43,20 +42,33 @@ class MapProvider(BaseProvider):
         """A PNG.
 
         Args:
-            bbox: west, south, east, north in `crs`, x first; everything if the request names no box.
-            crs: URI of the map's CRS.
+            bbox: in the CRS that `bbox-crs` of the request names; everything if the request names no box.
             width, height: in pixels; what the request does not name follows from the box.
         Raises: RequestFailedError.
         """
         from services.tile_matrix import grid_of
 
         served = opened_map(self._scope, self.data)
-        code = _epsg(crs)
-        box = tuple(bbox) if "bbox" in self._scope.parameters else served.bounds(code)
+        crs = named_crs("crs", self._scope.parameters.get("crs") or CRS84)
+        code = _code(crs)
+        box = self._box(bbox, crs) if "bbox" in self._scope.parameters else served.bounds(code)
         if not all(map(math.isfinite, box)) or box[0] >= box[2] or box[1] >= box[3]:
             raise invalid("The `bbox` is west, south, east, north, and can't be empty.")
         size = self._size((box[2] - box[0]) / (box[3] - box[1]), width, height)
         return picture(self._scope, served, grid_of((box[0], box[1], box[2], box[3]), *size, code))
+
+    def _box(self, bbox: Sequence[float], crs: pyproj.CRS) -> Box:
+        """In the CRS of the map, x first."""
+        if not all(map(math.isfinite, bbox)):
+            raise invalid("The numbers of `bbox` must be finite.")
+        source = named_crs("bbox-crs", self._scope.parameters.get("bbox-crs") or CRS84)
+        box = x_first(bbox, source)
+        if _code(source) == _code(crs) or box[0] >= box[2] or box[1] >= box[3]:
+            return box  # an empty one is refused
+        found = carried(box, source, crs)
+        if found is None:
+            raise invalid("The `bbox` lies outside of the area of the map's CRS.")
+        return found
 
     def _size(self, aspect: float, width: float, height: float) -> tuple[int, int]:
         given = self._scope.parameters
@@ -72,15 +84,9 @@ class MapProvider(BaseProvider):
         return int(width), int(height)
 
 
-def _epsg(uri: str) -> str:
+def _code(crs: pyproj.CRS) -> str:
     """The CRS as PROJ knows it; CRS84 is EPSG:4326 with x first, as all grids are here."""
-    try:
-        crs = get_crs(uri)
-    except (CRSError, ValueError) as error:
-        raise invalid("The parameter `crs` is not the URI of a known CRS.") from error
-    code = crs.to_epsg()
-    if "CRS84" in uri:
-        code = 4326
+    code = 4326 if crs.to_authority() == ("OGC", "CRS84") else crs.to_epsg()
     if code is None:
         raise invalid("Maps come in CRSs with an EPSG code, and in CRS84.")
     return f"EPSG:{code}"

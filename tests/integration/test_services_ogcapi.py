@@ -49,6 +49,31 @@ def test_a_map_in_the_datas_own_crs_shows_its_pixels(base):
     assert found[79, 50, 0] > found[0, 50, 0]
 
 
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        f"bbox=15,45,15.2,45.1&bbox-crs={CRS84}&crs={CRS84}",
+        "bbox=15,45,15.2,45.1&bbox-crs=urn:ogc:def:crs:OGC:1.3:CRS84&crs=[OGC:CRS84]",
+        f"bbox=45,15,45.1,15.2&bbox-crs={DEGREES}",
+        f"bbox=45,15,45.1,15.2&bbox-crs=[EPSG:4326]&crs={DEGREES}",
+    ],
+)
+def test_a_box_is_in_the_crs_and_the_order_that_the_request_names(base, named):
+    plain = picture(f"{base}/map?bbox=15,45,15.2,45.1&width=200&{POSITION}")
+    assert np.array_equal(picture(f"{base}/map?width=200&{POSITION}&{named}"), plain)
+
+
+def test_a_map_comes_in_another_crs_than_its_box(base):
+    found = picture(f"{base}/map?bbox=15,45,15.2,45.1&crs=EPSG:3857&width=200&{POSITION}")
+    # half as high as wide in degrees, and 1 / cos(45.05 degrees) = 1.4154 times that in metres
+    assert found.shape == (142, 200, 4)
+    assert (found[..., 3] == 255).all()
+
+
 def test_a_side_that_is_left_out_follows_from_the_box(base):
     assert picture(f"{base}/map?bbox=15,45,15.2,45.1&width=200").shape[:2] == (100, 200)
 
@@ -112,6 +137,8 @@ def test_the_collection_links_its_map_and_tiles(base):
         ("map?width=0", 400),
         ("map?width=a", 400),
         ("map?crs=/etc/passwd", 400),
+        ("map?crs=EPSG:99999", 400),
+        ("map?bbox=15,45,15.2,45.1&bbox-crs=/etc/passwd", 400),
         ("map?properties=B99", 400),
         ("map?f=bmp", 400),
     ],
