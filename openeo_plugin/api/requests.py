@@ -22,8 +22,10 @@ def text(body: Mapping[str, Any], name: str) -> str | None:
 
 
 def flag(body: Mapping[str, Any], name: str, default: bool) -> bool:
-    """A truth value. Raises: RequestInvalid."""
-    value = body.get(name, default)
+    """A truth value; null, which the R client sends for what is not given, is the default. Raises: RequestInvalid."""
+    value = body.get(name)
+    if value is None:
+        return default
     if not isinstance(value, bool):
         raise OpenEOError("RequestInvalid", reason=f"`{name}` must be true or false.")
     return value

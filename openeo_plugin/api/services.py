@@ -142,7 +142,7 @@ def _check(user: str, type_name: str, process: dict[str, Any], configuration: di
 def _changes(body: dict[str, Any]) -> dict[str, Any]:
     settings = the_backend().settings
     changes: dict[str, Any] = {name: requests.text(body, name) for name in ("title", "description") if name in body}
-    if "enabled" in body:
+    if body.get("enabled") is not None:
         changes["enabled"] = requests.flag(body, "enabled", True)
     if "configuration" in body:
         changes["configuration"] = requests.mapping(body, "configuration")

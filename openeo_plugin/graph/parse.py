@@ -73,6 +73,7 @@ class _Parser:
             return None
         process_id = value.get("process_id")
         arguments = value.get("arguments", {})
+        arguments = {} if arguments == [] else arguments  # R has one empty list for both
         namespace = value.get("namespace")
         if not isinstance(process_id, str) or not process_id:
             self.fault("the node lacks a `process_id`.", path)

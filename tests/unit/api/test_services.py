@@ -53,6 +53,16 @@ def test_lists_of_services_are_short(api):
     assert "process" not in listed
 
 
+def test_null_stands_for_what_is_not_given_as_the_r_client_writes_it(api):
+    names = ("title", "description", "enabled", "configuration", "plan", "budget")
+    service_id = _create(api, **dict.fromkeys(names))
+    assert api.get(f"/services/{service_id}").json["enabled"] is True
+
+    for enabled in (False, None):
+        assert api("PATCH", f"/services/{service_id}", json={"enabled": enabled}).status_code == 204
+    assert api.get(f"/services/{service_id}").json["enabled"] is False
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

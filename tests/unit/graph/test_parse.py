@@ -25,6 +25,10 @@ def test_a_node_stands_behind_those_it_refers_to() -> None:
     assert list(parse(graph).nodes) == ["first", "last"]
 
 
+def test_no_arguments_may_be_an_empty_array_as_the_r_client_writes_them() -> None:
+    assert parse({"a": {"process_id": "pi", "arguments": [], "result": True}}).nodes["a"].arguments == {}
+
+
 def test_references_are_found_at_any_depth() -> None:
     graph = {"a": node(x=1), "b": node(x=[{"deep": {"from_node": "a"}}], y={"from_parameter": "p"}, result=True)}
     arguments = parse(graph).nodes["b"].arguments
