@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from flask import request
 
 from openeo_plugin.errors import OpenEOError
 
 _LAST = datetime.max.replace(tzinfo=UTC)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Box = tuple[float, float, float, float]
 
 
@@ -36,7 +37,8 @@ def requested_bbox() -> tuple[Box | None, str]:
 
 
 def requested_interval() -> tuple[str | None, str | None, str]:
-    """(start, end, text): RFC 3339 with start <= t < end, either open. In the query the end belongs to the interval.
+    """(start, end, text): RFC 3339 with start <= t < end, either open. In the query the end belongs to the interval, a
+    day as a whole.
 
     Raises: RequestInvalid.
     """
@@ -46,24 +48,26 @@ def requested_interval() -> tuple[str | None, str | None, str]:
     parts = text.split("/")
     if len(parts) > 2 or (len(parts) == 2 and all(part in ("", "..") for part in parts)):
         raise _bad_time()
-    instants = [_instant(part) for part in (parts if len(parts) == 2 else parts * 2)]
-    if any(start > end for start, end in pairwise(instants) if start is not None and end is not None):
+    (start, _), (_, after_end) = (_span(part) for part in (parts if len(parts) == 2 else parts * 2))
+    if start is not None and after_end is not None and start >= after_end:
         raise _bad_time()
-    start, end = instants
-    after_end = None if end is None or end == _LAST else end + timedelta(microseconds=1)
     return _text(start), _text(after_end), text
 
 
-def _instant(text: str) -> datetime | None:
+def _span(text: str) -> tuple[datetime | None, datetime | None]:
+    """The instant that a text names, or a day's first one, and the first instant after it; None for open ends."""
     if text in ("", ".."):
-        return None
+        return None, None
+    is_day = _DAY.fullmatch(text) is not None
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None or len(text) < len("2020-01-01T00:00:00Z"):
+        first = datetime.fromisoformat(f"{text}T00:00:00Z" if is_day else text)
+        if first.tzinfo is None or not (is_day or len(text) >= len("2020-01-01T00:00:00Z")):
             raise _bad_time()
-        return moment.astimezone(UTC)
+        first = first.astimezone(UTC)
     except (ValueError, OverflowError):
         raise _bad_time() from None
+    width = timedelta(days=1) if is_day else timedelta(microseconds=1)
+    return first, first + width if first <= _LAST - width else None
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -76,5 +80,7 @@ def _bad_bbox() -> OpenEOError:
 
 def _bad_time() -> OpenEOError:
     return OpenEOError(
-        "RequestInvalid", reason="`datetime` must be an RFC 3339 instant or interval, such as a/b or a/.."
+        "RequestInvalid",
+        reason="`datetime` must be an RFC 3339 instant, a day, or an interval, such as 2020-06-01/2020-06-30 or "
+        "2020-06-01T10:00:00Z/..",
     )
