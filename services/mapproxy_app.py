@@ -46,6 +46,7 @@ def mapproxy_app(served: ServedService, max_zoom: int) -> MapProxyApp:
             server.parse_request = partial(_own_dimensions, server.parse_request)
         if isinstance(server, WMTSServer):
             server.check_request = partial(_check_tile, server, server.check_request)
+            _name_reference_systems(server)
     return MapProxyApp(servers, proxy.base_config)
 
 
@@ -158,6 +159,13 @@ def _check_tile(server: WMTSServer, check: Callable[..., None], request: Any, *m
     check(request, *more)
     if server.layers[request.layer][request.tilematrixset].grid.limit_tile(request.tile) is None:
         raise RequestError("there is no such tile in the tile matrix set", code="TileOutOfRange", request=request)
+
+
+def _name_reference_systems(server: WMTSServer) -> None:
+    """Give URNs of reference systems their place for a version: MapProxy 7.0 writes `urn:ogc:def:crs:EPSG:3857`."""
+    for matrix_set in server.matrix_sets:
+        authority, code = matrix_set.grid.srs.srs_code.split(":")
+        matrix_set.srs_name = f"{authority}::{code}"
 
 
 def _set_dates(servers: Iterable[Any], dates: Dates) -> None:

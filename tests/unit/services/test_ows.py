@@ -111,6 +111,13 @@ def test_wmts_capabilities_describe_the_one_layer(open_client, path):
 
 
 @pytest.mark.parametrize("path", ["wmts", "wmts/1.0.0/WMTSCapabilities.xml"])
+def test_reference_systems_of_wmts_are_urns_as_ogc_has_them(open_client, path):
+    found = tree(open_client().get(f"/abc/{path}")).findall("w:Contents/w:TileMatrixSet/o:SupportedCRS", WMTS)
+    codes = [3857, 4326, 32633]  # of WebMercatorQuad, WorldCRS84Quad and the data
+    assert [crs.text for crs in found] == [f"urn:ogc:def:crs:EPSG::{code}" for code in codes]
+
+
+@pytest.mark.parametrize("path", ["wmts", "wmts/1.0.0/WMTSCapabilities.xml"])
 def test_wmts_lists_dates_one_by_one_with_the_latest_as_default(open_client, fakes, path):
     dimension = tree(open_client().get(f"/abc/{path}")).find("w:Contents/w:Layer/w:Dimension", WMTS)
     assert dimension.find("o:Identifier", WMTS).text == "TIME"
