@@ -69,6 +69,13 @@ def _settings(given: argparse.Namespace) -> Settings:
     return load_settings(given.config, **overrides)
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
@@ -91,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--no-worker", action="store_true", help="start no worker; run `worker` elsewhere")
 
     worker = add("worker", commands.worker, "run batch jobs from the database until stopped")
-    worker.add_argument("--slots", type=int, default=1, metavar="N", help="how many jobs run at once (default: 1)")
+    worker.add_argument("--slots", type=_count, default=1, metavar="N", help="how many jobs run at once (default: 1)")
     worker.add_argument("--parent-pid", type=int, metavar="PID", help="stop when this process is gone")
     worker.add_argument("--threads", type=int, metavar="N", help="threads of each job")
 

@@ -89,6 +89,11 @@ def test_a_database_that_can_not_be_used_is_said_without_its_password(tmp_path, 
     assert "hidden" not in done.stderr
 
 
+def test_a_worker_without_slots_is_refused(tmp_path):
+    done = run("worker", "--slots", "0", "--data-dir", tmp_path / "data")
+    assert (done.returncode, "--slots: must be 1 or more" in done.stderr) == (2, True)
+
+
 def test_a_folder_that_is_missing_is_not_imported(tmp_path):
     done = run("import", tmp_path / "nothing", "--data-dir", tmp_path / "data")
     assert "nothing" in complaint(done)
