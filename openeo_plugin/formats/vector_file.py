@@ -31,7 +31,7 @@ class VectorOnly:
 
     def writer(self, description: CubeDescription, folder: Path, name: str, options: Mapping[str, Any]) -> Writer:
         """Raises: FormatUnsuitable."""
-        reason = "it holds vector cubes; for rasters choose GTiff, netCDF or PNG, or put aggregate_spatial before."
+        reason = "it takes vector cubes only; for rasters choose GTiff, netCDF or PNG, or put aggregate_spatial before."
         raise OpenEOError("FormatUnsuitable", format=self.name, reason=reason)
 
     def check_vector(self, cube: VectorCube, options: Mapping[str, Any]) -> None:

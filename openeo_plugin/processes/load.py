@@ -99,21 +99,24 @@ def load_collection(
         None if start is None else format_instant(start),
         None if end is None else format_instant(end),
     )
-    items = [item for item in items if within(item["properties"]["datetime"], start, end)]
-    items = [item for item in items if _passes(item, properties)]
+    found = [item for item in items if within(item["properties"]["datetime"], start, end)]
+    items = [item for item in found if _passes(item, properties)]
     lattice = lattice_of(document.get("openeo:lattices", {}), names)
     try:
         cube = item_cube(environment.node, items, names, box, bands_name=_bands_dimension(document), lattice=lattice)
         return cube if zones is None else within_zones(environment.node, cube, zones)
     except OpenEOError as error:
-        raise _with_what_there_is(error, document) from None
+        raise _with_what_there_is(error, document, filtered=bool(found) and not items) from None
 
 
-def _with_what_there_is(error: OpenEOError, document: dict[str, Any]) -> OpenEOError:
-    """Where there is no data: what the collection has."""
+def _with_what_there_is(error: OpenEOError, document: dict[str, Any], filtered: bool) -> OpenEOError:
+    """Where there is no data: what the collection has, or what left the scenes out."""
     extent = document.get("extent", {})
     if error.code != "NoDataAvailable" or not extent:
         return error
+    if filtered:
+        message = "There is no data for the given `properties`: no scene of the given extents meets their conditions."
+        return OpenEOError(error.code, node=error.node, message=message)
     box = extent["spatial"]["bbox"][0]
     (west, south), (east, north) = box[:2], box[len(box) // 2 :][:2]
     first, last = (moment or "today" for moment in extent["temporal"]["interval"][0])

@@ -147,6 +147,15 @@ def test_a_truncated_body_is_refused(post, path, body):
     assert set(answer.json()) >= {"id", "code", "message", "links"}
 
 
+def test_a_condition_that_no_scene_meets_is_told_from_an_extent_without_data(post):
+    never = {"process_graph": {"never": node("lt", x={"from_parameter": "value"}, y=-1, result=True)}}
+    graph = {"load": load(properties={"eo:cloud_cover": never}, result=True)}
+    (error,) = post("/validation", json={"process_graph": graph}).json()["errors"]
+
+    assert error["code"] == "NoDataAvailable"
+    assert "the given `properties`" in error["message"]
+
+
 def test_a_job_with_a_faulty_graph_is_refused_when_it_is_created(post, connection):
     before = [job["id"] for job in connection.list_jobs()]
     answer = post("/jobs", json={"process": {"process_graph": {"load": load(bands=["B99"], result=True)}}})
