@@ -38,7 +38,7 @@ def error_document(error: Exception) -> dict[str, object]:
 def told(error: Exception) -> OpenEOError:
     """What a client is told of an error; the log gets the rest."""
     if isinstance(error, OpenEOError):
-        if error.status >= 500:
+        if error.status >= 500 and error.status != 501:  # what is not offered is no fault of the server
             log.error("%s %s: %s", error.id, error.code, error.message)
         return error
     shown = OpenEOError(code_of(error))

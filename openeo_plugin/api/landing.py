@@ -33,22 +33,34 @@ def landing_page(settings: Settings, collections: int) -> str:
         description=settings.description,
         base=settings.public_base,
         collections=collections,
-        faces=_entries(settings.public_base),
+        faces=_entries(settings),
         version=backend_version(),
     )
 
 
-def _entries(base: str) -> tuple[Entry, ...]:
-    return (
-        Entry(
-            "openEO API", f"{base}/openeo/v1/", "Collections, processes, batch jobs and services for openEO clients."
+def _entries(settings: Settings) -> tuple[Entry, ...]:
+    """What this instance offers."""
+    api, is_on = f"{settings.public_base}/openeo/v1", settings.microservices
+    entries = (
+        (
+            is_on["capabilities"],
+            "openEO API",
+            f"{api}/",
+            "Collections, processes, batch jobs and services for openEO clients.",
         ),
-        Entry("Collections", f"{base}/openeo/v1/collections", "The data, described in STAC."),
-        Entry("Processes", f"{base}/openeo/v1/processes", "What can be computed with it."),
-        Entry("OGC API", f"{base}/oapi/", "Collections, coverages, maps, tiles and processes through pygeoapi."),
-        Entry(
+        (is_on["data_discovery"], "Collections", f"{api}/collections", "The data, described in STAC."),
+        (is_on["process_discovery"], "Processes", f"{api}/processes", "What can be computed with it."),
+        (
+            True,
+            "OGC API",
+            f"{settings.public_base}/oapi/",
+            "Collections, coverages, maps, tiles and processes through pygeoapi.",
+        ),
+        (
+            is_on["services"],
             "Services",
-            f"{base}/openeo/v1/service_types",
+            f"{api}/service_types",
             "Results and process graphs as XYZ, WMTS and WMS layers, under /tiles and /ogc.",
         ),
     )
+    return tuple(Entry(title, href, text) for is_there, title, href, text in entries if is_there)
