@@ -6,18 +6,22 @@ import os
 import secrets
 from pathlib import Path
 
+from config.files import OptionsError
+
 
 def read_or_create_key(file: Path) -> bytes:
     """The key in `file`; if there is none, a new one is written with mode 0600.
 
     Processes that start together get the same key: it is written aside and linked to its name, which only one can do.
-    Raises: OSError, if the folder can't be written; ValueError, if the file is damaged.
+    Raises: OSError, if the folder can't be written; OptionsError, if the file is damaged.
     """
     if not file.exists():
         _create(file)
     key = file.read_bytes().strip()
     if len(key) < 32:
-        raise ValueError(f"{file} holds no valid key; remove it to have a new one written")
+        raise OptionsError(
+            f"{file} holds no valid key; restore it, or remove it to have a new one written: old links end"
+        )
     return key
 
 

@@ -73,6 +73,13 @@ def test_a_configuration_file_that_is_missing_is_named(tmp_path):
     assert "missing.yml" in complaint(done)
 
 
+def test_a_key_that_is_damaged_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret.key").write_text("short")
+    done = run("user", "list", "--data-dir", tmp_path / "data")
+    assert (done.returncode, "secret.key" in complaint(done)) == (2, True)
+
+
 def test_a_configuration_file_that_is_no_yaml_is_named(tmp_path):
     (tmp_path / "mine.yml").write_text("title: [1\n")
     done = run("migrate", "--config", tmp_path / "mine.yml", "--data-dir", tmp_path / "data")
