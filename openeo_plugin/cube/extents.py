@@ -15,6 +15,8 @@ from openeo_plugin.cube.reference_system import reference_system
 from openeo_plugin.cube.transforms import same_crs, transformer
 from openeo_plugin.errors import OpenEOError
 
+_TURN = 360.0  # degrees
+
 
 @dataclass(frozen=True)
 class BoundingBox:
@@ -86,3 +88,21 @@ def crop(grid: Grid, bounds: tuple[float, float, float, float]) -> Grid | None:
     if (left, top, right, bottom) == (0, 0, columns, rows):
         return grid
     return GeoBox((bottom - top, right - left), affine @ Affine.translation(left, top), grid.crs)
+
+
+def crop_around(grid: Grid, bounds: tuple[float, float, float, float]) -> Grid | None:
+    """The same where a grid in degrees goes beyond 180: bounds are turned to where it is.
+
+    Bounds across the edge of a grid that goes once around the earth give a grid that goes on beyond it.
+    """
+    left, right = grid.boundingbox.left, grid.boundingbox.right
+    west, south, east, north = bounds
+    if grid.crs is None or not grid.crs.geographic or (left >= -180 and right <= 180) or east - west >= _TURN:
+        whole = grid.crs is not None and grid.crs.geographic and east - west >= _TURN
+        return crop(grid, (left, south, right, north) if whole else bounds)
+    turns = [turn for turn in (0.0, _TURN, -_TURN) if west + turn < right and east + turn > left]
+    turn = next((turn for turn in turns if west + turn >= left), turns[0] if turns else 0.0)
+    columns = abs(_TURN / grid.affine.a)
+    if east + turn > right and round(columns) == grid.shape[1] and abs(columns - grid.shape[1]) < 1e-4:
+        grid = GeoBox((grid.shape[0], 2 * grid.shape[1]), grid.affine, grid.crs)
+    return crop(grid, (west + turn, south, east + turn, north))

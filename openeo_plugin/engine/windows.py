@@ -25,7 +25,7 @@ from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.kernels.mesh import interpolate
 
 MESH_PX = 16
-_POLE_DEGREES = 90  # of longitude between two nodes
+_JUMP_DEGREES = 90  # of longitude between two nodes
 _PHASE_TOLERANCE_PX = 1e-6
 _SCALE_TOLERANCE = 1e-9
 _OFFSETS: OrderedDict[tuple[int, int], tuple[Grid, Grid, tuple[int, int] | None]] = OrderedDict()
@@ -99,10 +99,8 @@ def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
         np.arange(first_column, last_column + 1) * float(MESH_PX), np.arange(first_row, last_row + 1) * float(MESH_PX)
     )
     x, y = _placed(window.grid, source, columns, rows)
-    if turn and np.isfinite(x).all():
-        x = np.unwrap(np.unwrap(x, period=360, axis=1), period=360, axis=0)
-        if max(np.abs(np.diff(x, axis=axis)).max() for axis in (0, 1)) > _POLE_DEGREES:
-            return _exact_coordinates(window, source, turn)
+    if turn and window.grid.crs != source.crs and _jumps(x):
+        return _exact_coordinates(window, source, turn)
     mesh_x, mesh_y = _in_pixels(x, y, source)
     out_x = empty(window.shape, np.float64)
     out_y = empty(window.shape, np.float64)
@@ -110,6 +108,13 @@ def _coordinates(window: Window, source: Grid) -> tuple[Array, Array]:
     if turn:
         _turn_to_grid(out_x, source.shape[1] / 2, turn)
     return out_x, out_y
+
+
+def _jumps(degrees: Array) -> bool:
+    """Whether longitudes of a mesh, all of them finite, jump between two nodes."""
+    return bool(
+        np.isfinite(degrees).all() and max(np.abs(np.diff(degrees, axis=axis)).max() for axis in (0, 1)) > _JUMP_DEGREES
+    )
 
 
 def _placed(grid: Grid, source: Grid, columns: Array, rows: Array) -> tuple[Array, Array]:
@@ -127,7 +132,7 @@ def _in_pixels(x: Array, y: Array, grid: Grid) -> tuple[Array, Array]:
 
 
 def _exact_coordinates(window: Window, source: Grid, turn: float) -> tuple[Array, Array]:
-    """Without a mesh: for a window over a pole, around which longitudes are no smooth function of the place."""
+    """Without a mesh: for a window over a pole or the antimeridian, where longitudes jump, or with huge pixels."""
     columns, rows = np.meshgrid(np.arange(window.width) + window.x + 0.5, np.arange(window.height) + window.y + 0.5)
     at_x, at_y = _in_pixels(*_placed(window.grid, source, columns, rows), source)
     _turn_to_grid(at_x, source.shape[1] / 2, turn)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.dimensions import BandsDimension, Dimension, SpatialDimension, TemporalDimension
-from openeo_plugin.cube.extents import BoundingBox, bounding_box, crop
+from openeo_plugin.cube.extents import BoundingBox, bounding_box, crop_around
 from openeo_plugin.cube.grid import Grid
 from openeo_plugin.cube.instants import format_instant, interval, parse_instant, within
 from openeo_plugin.engine.operator import Operator
@@ -212,7 +212,7 @@ def item_cube(
     assert grid is not None
     if box is not None:
         try:
-            grid = crop(grid, box.bounds_in(grid.crs))
+            grid = crop_around(grid, box.bounds_in(grid.crs))
         except ValueError:
             grid = None
     if grid is None:

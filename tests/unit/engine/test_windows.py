@@ -152,3 +152,10 @@ def test_the_scale_of_degrees_is_that_beside_the_antimeridian() -> None:
     target = GeoBox((256, 256), Affine(156_543, 0, -20_037_508, 0, -156_543, 20_037_508), "EPSG:3857")
     assert pixels_per_pixel(target, _world(0, 0.1)) == pytest.approx(14.06, abs=0.01)
     assert pixels_per_pixel(target, _world(-180, 0.1)) == pytest.approx(14.06, abs=0.01)
+
+
+def test_a_window_of_huge_pixels_lies_where_it_should() -> None:
+    coarse = GeoBox((8, 16), Affine(2_500_000, 0, -20_000_000, 0, -2_500_000, 10_000_000), "EPSG:3857")
+    at_x, _ = coordinates(whole(coarse), _world(0))
+    longitude = np.degrees((np.arange(16) * 2_500_000 - 18_750_000) / 6_378_137)
+    assert np.abs(at_x[3] - longitude % 360).max() < 1e-6

@@ -13,6 +13,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.shutil import copy
 
+from openeo_plugin.cube.extents import BoundingBox
 from openeo_plugin.cube.grid import Window, whole
 from openeo_plugin.engine.operator import Canceled, RunContext, everything
 from openeo_plugin.errors import OpenEOError
@@ -212,3 +213,17 @@ def test_overviews_of_odd_sizes_are_read_to_their_edges_without_a_shift(
         else:
             assert abs((value - 1) // 1000 + 0.5 - at_row) <= factor
             assert abs((value - 1) % 1000 + 0.5 - at_column) <= factor
+
+
+@pytest.mark.parametrize(
+    ("west", "east", "values"),
+    [(-180, 180, [1, 2, 3, 4]), (-80, -10, [4]), (-100, 100, [4, 1]), (100, 170, [2]), (200, 350, [3, 4])],
+)
+def test_a_box_is_found_on_a_grid_of_0_to_360_degrees(
+    west: float, east: float, values: list[int], tmp_path: Path
+) -> None:
+    around = GeoBox((1, 4), Affine(90, 0, 0, 0, -180, 90), "EPSG:4326")
+    stored = item(tmp_path, "a", {"B1": [[1, 2, 3, 4]]}, around)
+    stored["assets"]["B1"]["proj:code"] = "EPSG:4326"
+    cube = item_cube("load", [stored], ["B1"], BoundingBox(west, -90, east, 90, "EPSG:4326"))
+    assert read(cube) == [[[values]]]
