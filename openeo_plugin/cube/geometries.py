@@ -11,6 +11,7 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
+from db.validity import refuse_tangled
 from openeo_plugin.cube.dimensions import Label
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.cube.reference_system import reference_system
@@ -24,6 +25,8 @@ NO_GEOMETRY = shapely.GeometryCollection()
 _EDGE_DEGREES = 0.01
 _EDGE_M = 1000.0
 _MOST_EDGES = 20_000
+_MOST_VERTICES = 5_000_000
+_MOST_CROSSINGS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,13 +163,21 @@ def transformed(shapes: Array, source: str, target: str) -> Array:
 
 
 def _denser(shapes: Array, crs: str) -> Array:
-    """More vertices on long edges: 0.01 degrees or 1 km apart, which bends away by less than 0.1 m."""
+    """More vertices on long edges: 0.01 degrees or 1 km apart, which bends away by less than 0.1 m.
+
+    Raises: ValueError, for edges that are too long or too tangled.
+    """
     bounds = shapely.bounds(shapes)
     spans = np.nan_to_num(np.maximum(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1]))
     step = _EDGE_DEGREES if CRS.from_user_input(crs).is_geographic else _EDGE_M
     long = spans > step
     if not long.any():
         return shapes
+    steps = np.maximum(step, spans[long] / _MOST_EDGES)
+    if (shapely.length(shapes[long]) / steps).sum() > _MOST_VERTICES:
+        raise ValueError(f"the edges of the geometries are too long: they need more than {_MOST_VERTICES:,} vertices")
+    for shape in shapes[long][~shapely.is_valid(shapes[long])]:
+        refuse_tangled(shape, _MOST_CROSSINGS)  # GEOS makes them valid on the way
     denser = shapes.copy()
-    denser[long] = shapely.segmentize(shapes[long], np.maximum(step, spans[long] / _MOST_EDGES))
+    denser[long] = shapely.segmentize(shapes[long], steps)
     return denser

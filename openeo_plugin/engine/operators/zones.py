@@ -15,11 +15,13 @@ from functools import cached_property
 import numpy as np
 import shapely
 
+from db.validity import TangledGeometryError
 from openeo_plugin.cube.geometries import Geometries, transformed
 from openeo_plugin.cube.grid import Grid, Window
 from openeo_plugin.cube.pixels import Array
 from openeo_plugin.engine.kernels import spans as kernels
 from openeo_plugin.engine.windows import on_grid
+from openeo_plugin.errors import OpenEOError
 
 _SNAP = 2.0**20
 """Coordinates are rounded to 2^-20 pixels, so that an edge through pixel centres stays there in spite of rounding."""
@@ -125,6 +127,8 @@ class Zones:
         crs = str(grid.crs)
         try:
             return self.geometries.in_crs(crs, follow_edges=True).shapes
+        except TangledGeometryError as error:
+            raise OpenEOError("ProcessGraphInvalid", reason=f"{error}.") from None
         except ValueError:
             return _clipped(self.geometries, grid).in_crs(crs, follow_edges=True).shapes
 
