@@ -54,7 +54,7 @@ class ApplyAlong:
         source = self.inputs[0].description
         axis = self.route.source
         every = range(len(source.bands) if axis is None else len(source.labelled[axis].labels))
-        return tuple(every) if self.read is None else self.read or (0,)
+        return tuple(every) if self.read is None else self.read or tuple(every[:1])
 
     def request(self, request: Request) -> tuple[Request | None, ...]:
         """The labels that the callback reads, whichever of its values are wanted."""

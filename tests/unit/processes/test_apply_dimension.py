@@ -164,6 +164,16 @@ def test_an_emptied_dimension_gives_an_empty_array_to_the_callback() -> None:
     assert values(call("reduce_dimension", data=empty, dimension="t", reducer=graph("count", data="$data"))) == [[0]]
 
 
+@pytest.mark.parametrize(
+    "process", [graph("array_concat", array1="$data", array2=[1, 2]), graph("array_create", data=[1, 2])]
+)
+def test_constants_take_the_place_of_an_emptied_dimension(process: Any) -> None:
+    empty = call("filter_temporal", data=series([1, 2, 3, 4]), extent=["1990-01-01", "1991-01-01"])
+    assert along(applied(empty, process)) == [1, 2]
+    none = call("filter_bands", data=bands_in_time(), bands=["none"])
+    assert values(applied(none, process, "bands")) == [[[[1]], [[1]]], [[[2]], [[2]]]]
+
+
 def test_an_emptied_bands_dimension_gives_an_empty_array_to_the_reducer() -> None:
     empty = call("filter_bands", data=bands_in_time(), bands=["none"])
     made = call("reduce_dimension", data=empty, dimension="bands", reducer=graph("max", data="$data"))
