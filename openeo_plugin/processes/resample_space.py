@@ -84,10 +84,13 @@ def resample_spatial(
         method: as in gdalwarp.
         align: corner of the extent that is kept.
     Returns: the same dimensions on another grid.
+    Raises: DataCubeEmpty if there are no pixels.
     Source: openeo-processes 2.0.0-rc.2, resample_spatial.
     """
     data.description.require_space()
     grid: Grid = data.description.grid
+    if 0 in grid.shape:
+        raise OpenEOError("DataCubeEmpty")
     crs = _crs(projection) if projection is not None else None
     sizes = tuple(resolution) if isinstance(resolution, list) else (resolution, resolution)
     if crs is None or (grid.crs is not None and crs == CRS.from_user_input(str(grid.crs))):

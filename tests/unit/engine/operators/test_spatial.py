@@ -236,6 +236,14 @@ def test_pixels_covered_in_part_count(method: str, expected: list[float]) -> Non
     assert values(made)[0] == expected
 
 
+@pytest.mark.parametrize("projection", [None, 3857])
+def test_a_cube_without_pixels_is_refused(projection: int | None) -> None:
+    nothing = cube([Y, X], np.empty((0, 0)), where=GeoBox((0, 0), Affine(10, 0, 0, 0, -10, 0), "EPSG:32633"))
+    with pytest.raises(OpenEOError) as error:
+        call("resample_spatial", data=nothing, resolution=5, projection=projection)
+    assert error.value.code == "DataCubeEmpty"
+
+
 def test_areas_that_stick_out_count_with_what_lies_inside() -> None:
     made = call("resample_spatial", data=plane([[1, 2, 3]] * 3), resolution=20, method="average")
     assert np.allclose(values(made), [[1.5, 3], [1.5, 3]])
