@@ -25,6 +25,8 @@ from openeo_plugin.cube.transforms import transformer
 from openeo_plugin.engine.kernels.mesh import interpolate
 
 MESH_PX = 16
+_MOST_EXACT_PX = 1 << 25
+_SAMPLES = 257
 _JUMP_DEGREES = 90  # of longitude between two nodes
 _PHASE_TOLERANCE_PX = 1e-6
 _SCALE_TOLERANCE = 1e-9
@@ -170,6 +172,25 @@ def _meets_after_a_turn(target: Grid, source: Grid, first_column: int) -> bool:
     if not turn or (first_column >= 0 and last_column <= columns):
         return False
     return any(first_column + way < columns - 0.5 and last_column + way > 0.5 for way in (-turn, turn))
+
+
+def reach(window: Window, source: Grid) -> tuple[Array, Array]:
+    """(x, y) as `coordinates` gives them, to tell which part of `source` a window needs.
+
+    Of a window that is larger than any that is computed, such as the whole of a cube whose cost is estimated, some
+    pixels stand for all, with what lies around them.
+    """
+    if window.height * window.width <= _MOST_EXACT_PX:
+        return coordinates(window, source)
+    rows = np.linspace(window.y + 0.5, window.y + window.height - 0.5, _SAMPLES)
+    columns = np.linspace(window.x + 0.5, window.x + window.width - 0.5, _SAMPLES)
+    x, y = _in_pixels(*_placed(window.grid, source, *np.meshgrid(columns, rows)), source)
+    if turn := _turn_px(source):
+        _turn_to_grid(x, source.shape[1] / 2, turn)
+    with np.errstate(invalid="ignore"):  # what can't be transformed is infinite
+        gaps = [np.abs(np.diff(at, axis=axis)) for at in (x, y) for axis in (0, 1)]
+    across, down = (max(gap[np.isfinite(gap)].max(initial=0.0) for gap in own) for own in (gaps[:2], gaps[2:]))
+    return np.stack([x - across, x, x + across]), np.stack([y - down, y, y + down])
 
 
 def pixel_index(at: Array) -> Array:

@@ -10,7 +10,7 @@ from openeo_plugin.cube.description import CubeDescription
 from openeo_plugin.cube.grid import Window
 from openeo_plugin.cube.pixels import Array, Block, Mask, Pixels, null_pixels
 from openeo_plugin.engine.operator import Operator, Request, RunContext
-from openeo_plugin.engine.windows import coordinates, on_grid, pixel_index
+from openeo_plugin.engine.windows import coordinates, on_grid, pixel_index, reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Pinned:
             top, left = max(0, local.y), max(0, local.x)
             bottom, right = min(rows, local.y + local.height), min(columns, local.x + local.width)
         else:
-            x, y = coordinates(window, grid)
+            x, y = reach(window, grid)
             on = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
             if not on.any():
                 return None

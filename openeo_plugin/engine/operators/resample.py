@@ -14,7 +14,7 @@ from openeo_plugin.cube.pixels import Array, Block, Pixels, null_pixels
 from openeo_plugin.engine.kernels import resampling as k
 from openeo_plugin.engine.operator import Operator, Request, RunContext
 from openeo_plugin.engine.operators.pinned import pin
-from openeo_plugin.engine.windows import coordinates, offset, pixels_per_pixel
+from openeo_plugin.engine.windows import coordinates, offset, pixels_per_pixel, reach
 
 CONVOLUTIONS = {
     "bilinear": k.BILINEAR,
@@ -54,7 +54,7 @@ class Resample:
     def _source(self, window: Window) -> Window | None:
         grid = self.inputs[0].description.grid
         rows, columns = grid.shape
-        x, y = coordinates(window, grid)
+        x, y = reach(window, grid)
         somewhere = np.isfinite(x) & np.isfinite(y)
         if not somewhere.any():
             return None

@@ -13,7 +13,7 @@ from openeo_plugin.cube.grid import Grid, Window, whole
 from openeo_plugin.engine.kernels import resampling
 from openeo_plugin.engine.kernels.mesh import interpolate
 from openeo_plugin.engine.operators.resample import _whole, scale_between
-from openeo_plugin.engine.windows import coordinates, offset, pixels_per_pixel
+from openeo_plugin.engine.windows import coordinates, offset, pixels_per_pixel, reach
 
 SOURCE = GeoBox((400, 500), Affine(10, 0, 677_000, 0, -10, 5_155_000), "EPSG:32632")
 LAEA = GeoBox((190, 230), Affine(30, 0, 4_420_500, 0, -30, 2_603_000), "EPSG:3035")
@@ -159,3 +159,13 @@ def test_a_window_of_huge_pixels_lies_where_it_should() -> None:
     at_x, _ = coordinates(whole(coarse), _world(0))
     longitude = np.degrees((np.arange(16) * 2_500_000 - 18_750_000) / 6_378_137)
     assert np.abs(at_x[3] - longitude % 360).max() < 1e-6
+
+
+def test_what_a_huge_window_needs_is_told_without_its_coordinates() -> None:
+    target = GeoBox((1 << 17, 1 << 17), Affine(0.03, 0, 4_420_500, 0, -0.03, 2_603_000), "EPSG:3035")
+    corners = [exact(Window(target, y, x, 1, 1), SOURCE) for y in (0, (1 << 17) - 1) for x in (0, (1 << 17) - 1)]
+    for own, true in zip(reach(Window(target, 0, 0, *target.shape), SOURCE), zip(*corners, strict=True), strict=True):
+        assert own.size < 1e6
+        assert own.min() <= np.min(true)
+        assert own.max() >= np.max(true)
+        assert own.max() - own.min() < 1.05 * (np.max(true) - np.min(true))
