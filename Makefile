@@ -10,6 +10,7 @@ COLLECTIONS ?=
 ONCE ?=
 TESTS ?= tests
 PYTEST_OPTIONS ?=
+TEST_PROCESSES ?= 3
 
 export OPENEO_SHARED ?= $(abspath ../shared)
 
@@ -21,7 +22,7 @@ help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 	@echo
 	@echo "  make demo honours PORT=8080 DATA_DIR=data/demo COLLECTIONS=folder ONCE=1"
-	@echo "  make test honours TESTS=tests/unit and PYTEST_OPTIONS=..."
+	@echo "  make test honours TESTS=tests/unit, TEST_PROCESSES=3 (0 for one after the other) and PYTEST_OPTIONS=..."
 	@echo "  PYTHON=... chooses the interpreter of the first setup (3.12 or newer)"
 
 setup: $(READY)  ## make .venv with everything of the lock file
@@ -43,7 +44,7 @@ demo: $(READY)  ## import a collection, start the server, run the quickstart; ke
 
 test: $(READY)  ## all three rings of tests
 	@tools/install_real_parts --report
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_OPTIONS) $(TESTS)
 
 check: $(READY)  ## format, lint, types, house rules, lock file
 	$(BIN)/ruff format --check .

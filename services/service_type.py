@@ -95,7 +95,7 @@ WMTS = ServiceType(
     title="OGC Web Map Tile Service",
     description="Picture tiles with capabilities and a time dimension (WMTS 1.0.0, KVP and REST).",
     path="/ogc/{id}/wmts/1.0.0/WMTSCapabilities.xml",
-    attributes={"layers": [LAYER], "version": "1.0.0", "tile_matrix_sets": ["WebMercatorQuad"], "crs": ["EPSG:3857"]},
+    attributes={"layers": [LAYER], "version": "1.0.0", "crs": ["EPSG:3857"]},
     process_parameters=_TILE,
     about=("OGC Web Map Tile Service", "https://www.ogc.org/standard/wmts/"),
 )

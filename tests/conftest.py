@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from sqlalchemy import create_engine, make_url, text
 from db.session import Database
 
 POSTGRES_URL = "OPENEO_TEST_POSTGRES_URL"
+
+# A shell that runs the tests in the background has them ignore SIGINT, and they would hand that on to what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

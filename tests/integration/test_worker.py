@@ -129,7 +129,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
-def until(holds: Callable[[], bool], within_s: float = 20) -> float:
+def until(holds: Callable[[], bool], within_s: float = 90) -> float:
     """Wait until something holds; how long it took, in s."""
     start = time.monotonic()
     while not holds():
@@ -363,7 +363,7 @@ time.sleep(120)
 
 def test_a_worker_whose_parent_is_gone_already_does_not_start(bench: Bench) -> None:
     worker = bench.start_worker(parent_pid=1 if os.getpid() != 1 else 2)
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=60) == 0
 
 
 def test_two_workers_share_the_queue_and_run_each_job_once(bench: Bench) -> None:

@@ -104,19 +104,18 @@ def test_foreign_disabled_and_unknown_services_are_not_found(enter, face, path):
         assert client.get(address(segment, path)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        with_ticket("abc", "bob", SECRET, int(time.time()) + 100),
-        with_ticket("xyz", "ann", SECRET, int(time.time()) + 100).replace("xyz", "abc"),
-        with_ticket("abc", "ann", b"o" * 32, int(time.time()) + 100),
+def test_a_forged_ticket_opens_nothing(enter):
+    client = enter(configuration=PRIVATE).client
+    assert client.get(f"/{ticket()}/{TILE}").status_code == 200
+    for forged in (
+        ticket(owner="bob"),
+        ticket("xyz").replace("xyz", "abc"),
+        ticket(secret=b"o" * 32),
         "abc~",
         "abc~1.2.3",
         "abc~99999999999." + "0" * 8 + "." + "0" * 64,
-    ],
-)
-def test_a_forged_ticket_opens_nothing(enter, forged):
-    assert status(enter(configuration=PRIVATE).client.get(f"/{forged}/{TILE}")) == (404, "ServiceNotFound")
+    ):
+        assert status(client.get(f"/{forged}/{TILE}")) == (404, "ServiceNotFound"), forged
 
 
 def test_a_ticket_with_another_expiry_opens_nothing(enter):
