@@ -36,6 +36,7 @@ FILE_BLOCK_BYTES = 256 * 1024
 JSON_DEPTH_MAX = 400
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LONG = re.compile(r"\d{309}")  # the first integers that are no floating-point numbers
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -148,7 +149,8 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8-sig")
-        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        whole = _whole if _LONG.search(text) else None
+        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=whole)
     except RecursionError:
         raise _too_deep() from None
     except UnicodeDecodeError:
@@ -172,6 +174,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"the number {text[:40]} is too large")
     return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
 
 
 def _refuse_unstorable(text: str, document: object) -> None:

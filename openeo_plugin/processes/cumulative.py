@@ -16,6 +16,7 @@ import numpy as np
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.processes.lanes import array_of, labels_of, lanes_of, nulled
 from openeo_plugin.processes.process import process
+from openeo_plugin.processes.samples import times
 from openeo_plugin.processes.types import Numbers
 
 
@@ -55,7 +56,7 @@ def cumproduct(data: Numbers, ignore_nodata: bool = True) -> Numbers:
     Returns: an array of the same length.
     Source: openeo-processes 2.0.0-rc.2, cumproduct.
     """
-    return _running(data, operator.mul, np.multiply, ignore_nodata, neutral=1)
+    return _running(data, times, np.multiply, ignore_nodata, neutral=1)
 
 
 @process(level="L3", categories=["math > cumulative"], experimental=True)

@@ -5,8 +5,12 @@ Whole numbers stay exact; NaN among the numbers gives NaN; infinities follow IEE
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from collections.abc import Sequence
+
+_LARGEST = int(sys.float_info.max)
 
 Values = Sequence[float]
 
@@ -33,7 +37,19 @@ def total(values: Values) -> float:
 
 def product(values: Values) -> float:
     """The product; zero times infinity gives NaN."""
-    return math.prod(values)
+    one: float = 1
+    return functools.reduce(times, values, one)
+
+
+def times(a: float, b: float) -> float:
+    """A * b, exact for integers that a floating-point number could hold; infinite beyond them, as with pixels.
+
+    Integers without an end would take minutes to multiply, in which no other thread runs.
+    """
+    found = a * b
+    if isinstance(found, float) or abs(found) <= _LARGEST:
+        return found
+    return math.inf if found > 0 else -math.inf
 
 
 def mean(values: Values) -> float:

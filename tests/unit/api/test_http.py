@@ -70,6 +70,7 @@ def test_a_path_of_slashes_is_the_root():
         b"[" * 100_000,
         b'{"a":' * 500 + b"1" + b"}" * 500,
         b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": [-' + b"9" * 309 + b"]}",
     ],
 )
 @pytest.mark.requirement(5)
@@ -148,3 +149,7 @@ def test_texts_travel_as_utf_8_in_both_directions(api):
     api("PUT", "/process_graphs/utf8", data=body, headers={"Content-Type": "application/json"})
 
     assert "Größe ☂ 𝒳".encode() in api.get("/process_graphs/utf8").get_data()
+
+
+def test_a_text_may_hold_any_number_of_digits():
+    assert parse_json(b'{"a": "' + b"9" * 400 + b'", "b": 1' + b"0" * 308 + b"}") == {"a": "9" * 400, "b": 10**308}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from openeo_plugin.cube.labelled_array import LabelledArray
 from openeo_plugin.cube.pixels import Lanes, Pixels
 from openeo_plugin.processes.arrays import array_labels
 from openeo_plugin.processes.cumulative import cummax, cummin, cumproduct, cumsum
+from openeo_plugin.processes.statistics import product
 
 
 def test_nan_goes_on_to_the_end() -> None:
@@ -49,3 +51,13 @@ def test_extremes_of_booleans_stay_booleans() -> None:
         assert isinstance(made, Lanes)
         assert made.stack().values[:, 0].tolist() == expected
         assert made.stack().dtype == bool
+
+
+def test_products_beyond_floating_point_are_infinite_at_once() -> None:
+    start = time.perf_counter()
+    assert product([10**300] * 200_000) == math.inf
+    assert product([-(10**300), 10**10]) == -math.inf
+    assert product([10**300, 10**10, 0.5]) == math.inf
+    assert math.isnan(product([10**300, 10**10, 0]))
+    assert cumproduct([10**300, None, 10**8, 10]) == [10**300, None, 10**308, math.inf]
+    assert time.perf_counter() - start < 2
