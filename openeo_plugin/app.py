@@ -24,6 +24,8 @@ from openeo_plugin.api.bridge import Threaded
 from openeo_plugin.api.capabilities import well_known
 from openeo_plugin.api.departure import WatchDepartures
 from openeo_plugin.api.errors import error_document, told
+from openeo_plugin.api.health import PATH as HEALTH_PATH
+from openeo_plugin.api.health import health
 from openeo_plugin.api.http import CORS_HEADERS, SECURITY_HEADERS
 from openeo_plugin.api.landing import CONTENT_SECURITY_POLICY, landing_page
 from openeo_plugin.api.links import API_MOUNT
@@ -115,6 +117,7 @@ def create_app_of(backend: Backend, mounted: tuple[Face, ...]) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/", _landing_page(backend)),
         Route("/.well-known/openeo", _well_known(backend.settings)),
+        Route(HEALTH_PATH, health(backend)),
         *_event_streams(backend),
         *(Mount(face.path, app=face.app) for face in mounted),
     ]
