@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import numpy as np
@@ -222,7 +223,7 @@ def log(x: NotNegative, base: NumberOrNull) -> NumberOrNull:
         return np.log2(x) if base == 2 else np.log10(x)
     # a numpy scalar would lift float32 pixels to float64, a Python float does not
     quotient = np.log(x) / (float(np.log(base)) if constant else np.log(base))
-    if constant and base > 1:
+    if constant and 1 < base < math.inf:
         return quotient
     return np.where(np.greater(base, 0), np.where(np.equal(x, 0), -np.inf, quotient), np.nan)
 

@@ -105,6 +105,10 @@ def test_processes_of_two_numbers_agree(process: str, rows: list[tuple[Any, ...]
     check(process, rows, kept_as)
 
 
+def test_logarithms_to_an_endless_base_agree() -> None:
+    check("log", [(x, math.inf) for x in (0.0, 1.0, 5.0, math.inf)], ("masked", "constant"))
+
+
 @pytest.mark.parametrize("process", ["and", "or", "xor", "eq", "neq", "gte", "lt"])
 @given(
     rows=st.lists(st.tuples(booleans, booleans), min_size=1, max_size=8),
