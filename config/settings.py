@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -246,11 +247,18 @@ def _environment() -> dict[str, Any]:
         raise OptionsError(f"the variable OPENEO_{option.upper()} must hold JSON") from None
 
 
-def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """Names of variables that look like options of this software and are none."""
-    known = {f"OPENEO_{name.upper()}" for name in Settings.model_fields}
-    named = (name for name in environment if name.upper().startswith("OPENEO_"))
-    return sorted(name for name in named if name.upper().partition("__")[0] not in known)
+def misspelt_variables(environment: Iterable[str]) -> dict[str, str]:
+    """Variables that name no option of this software but nearly so, and the one that is probably meant.
+
+    Others that begin like ours may be those of clients and scripts.
+    """
+    known = {name.upper() for name in Settings.model_fields}
+    found = {}
+    for name in sorted(environment):
+        prefix, _, option = name.upper().partition("__")[0].partition("OPENEO_")
+        if not prefix and option and option not in known and (near := get_close_matches(option, known, 1, 0.8)):
+            found[name] = f"OPENEO_{near[0]}"
+    return found
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from config.files import OptionsError
-from config.settings import Settings, load_settings, unknown_variables
+from config.settings import Settings, load_settings, misspelt_variables
 from db.session import DatabaseError, DatabaseUnusableError, reason_of
 from db.users import UserError
 from openeo_plugin import commands
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         for name in ("rasterio", "alembic", "mapproxy", "numexpr"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        for name in unknown_variables(os.environ):
-            _LOG.warning("The variable %s names no option, so it changes nothing", name)
+        for name, meant in misspelt_variables(os.environ).items():
+            _LOG.warning("The variable %s names no option, so it changes nothing; is %s meant?", name, meant)
         return int(given.command(settings, given) or 0)
     except OpenEOError as error:
         return _complain(error.message)

@@ -83,8 +83,7 @@ def resample_spatial(
         projection: EPSG code or WKT2; null keeps it.
         method: as in gdalwarp.
         align: corner of the extent that is kept.
-    Returns: the same dimensions on another grid.
-    Raises: DataCubeEmpty if there are no pixels.
+    Returns: the same dimensions on another grid. A cube without pixels is refused (`DataCubeEmpty`).
     Source: openeo-processes 2.0.0-rc.2, resample_spatial.
     """
     data.description.require_space()

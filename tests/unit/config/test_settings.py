@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from config.files import OptionsError
 from config.machine import available_cores, memory_bytes
 from config.secret_key import read_or_create_key
-from config.settings import DEFAULT_FILE, MICROSERVICES, Settings, load_settings, unknown_variables
+from config.settings import DEFAULT_FILE, MICROSERVICES, Settings, load_settings, misspelt_variables
 
 
 @pytest.fixture(autouse=True)
@@ -91,9 +91,13 @@ def test_a_variable_that_should_hold_json_is_named(monkeypatch: pytest.MonkeyPat
         load_settings()
 
 
-def test_variables_that_name_no_option_are_found() -> None:
+def test_misspelt_variables_are_found_and_those_of_others_are_left_alone() -> None:
     names = ["PATH", "OPENEO_TITEL", "OPENEO_TITLE", "OPENEO_MICROSERVICES__JOBS", "openeo_port", "OPENEO_SECRETKEY"]
-    assert unknown_variables(names) == ["OPENEO_SECRETKEY", "OPENEO_TITEL"]
+    others = ["OPENEO_SHARED", "OPENEO_CRASH_ROUNDS", "OPENEO_URL", "OPENEO_USER", "OPENEO_CLIENT_CONFIG", "OPENEO_"]
+    assert misspelt_variables(names + others) == {
+        "OPENEO_SECRETKEY": "OPENEO_SECRET_KEY",
+        "OPENEO_TITEL": "OPENEO_TITLE",
+    }
 
 
 def test_paths_and_addresses_follow_from_the_options(tmp_path: Path) -> None:
