@@ -1,6 +1,6 @@
 """Kill -9 at random moments: no job is lost, stuck, run twice to its end or left with half a result.
 
-OPENEO_CRASH_ROUNDS (default 8 on each database, 25 in CI) sets the number of kills, OPENEO_CRASH_SEED the random
+OPENEO_CRASH_ROUNDS (default 4 on each database, 25 in CI) sets the number of kills, OPENEO_CRASH_SEED the random
 numbers.
 """
 
@@ -30,7 +30,7 @@ from sqlalchemy import text
 
 from openeo_plugin.driver.cluster_task import is_held
 
-ROUNDS = int(os.environ.get("OPENEO_CRASH_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("OPENEO_CRASH_ROUNDS", "4"))
 SEED = int(os.environ.get("OPENEO_CRASH_SEED", "7"))
 USERS = ("ada", "bob", "eve")
 KINDS: dict[str, dict[str, Any]] = {
