@@ -70,15 +70,22 @@ def _die_with_parent() -> None:
 
 
 def _run(job: Job, run_job: RunJob, board: StatusBoard, database_url: str) -> int:
+    """The exit status: that of the job, unless the database goes away at any moment of it."""
+    try:
+        return _run_to_end(job, run_job, board, JobStore(Database(database_url)))
+    except DATABASE_GONE as gone:
+        _LOG.warning("Job %s stopped, as the database does not answer: %s", job.id, type(gone).__name__)
+        return TRY_AGAIN
+
+
+def _run_to_end(job: Job, run_job: RunJob, board: StatusBoard, jobs: JobStore) -> int:
     assert job.worker is not None
-    jobs = JobStore(Database(database_url))
     if not jobs.held([job.worker]):
         return 0
     try:
         run_job(job.id, board)
-    except DATABASE_GONE as gone:
-        _LOG.warning("Job %s stopped, as the database does not answer: %s", job.id, type(gone).__name__)
-        return TRY_AGAIN
+    except DATABASE_GONE:
+        raise
     except OpenEOError as error:
         jobs.fail(job.id, job.worker, {"code": error.code, "message": error.message})
         return 1
